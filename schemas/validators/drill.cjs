@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["rules","run","verdict","reasons","title","runbook","environment","plan","startedAt","finishedAt","fault","rto","rpo","steps","evidence","manual","changes","gaps","clock","notProved"],"properties":{"rules":{"type":"number","const":1},"run":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"reasons":{"type":"array","items":{"type":"object","required":["code","detail"],"properties":{"code":{"enum":["rto-missed","rpo-missed","step-failed","step-timed-out","content-differs","wrong-restore-point","wrong-timeline","archive-contaminated","undocumented-change","unversioned-runbook","isolation-violated","operator-retry","evidence-write-failed","residue","rto-not-measured","rpo-not-measured","evidence-missing","manual-unanswered","step-skipped","partial-run","watch-gap","probe-gap","isolation-unproven","backup-made-by-drill","cancelled"]},"step":{"type":"string"},"detail":{"type":"string"}},"additionalProperties":false}},"title":{"type":"string"},"runbook":{"type":"object","required":["name","version","sha256"],"properties":{"name":{"type":"string"},"version":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"environment":{"type":"object","required":["name","sandbox"],"properties":{"name":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false},"plan":{"type":"string","description":"Digest of the plan binding"},"startedAt":{"type":["string","null"]},"finishedAt":{"type":["string","null"]},"fault":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["kind","at","step","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"at":{"type":"string"},"step":{"type":["string","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"rto":{"type":"object","required":["title","objectiveMs","status","valueMs","upperMs","restoredMs","gateMs","waitingMs","withoutWaitingMs","firstFailedMs","outageMs","phases","whyNotMeasured"],"properties":{"title":{"type":"string","description":"Says when production cutover was not exercised"},"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"upperMs":{"type":["number","null"]},"restoredMs":{"type":["number","null"]},"gateMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"withoutWaitingMs":{"type":["number","null"]},"firstFailedMs":{"type":["number","null"]},"outageMs":{"type":["number","null"]},"phases":{"type":"array","items":{"type":"object","required":["phase","exercised","ms"],"properties":{"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"]},"exercised":{"type":"boolean"},"ms":{"type":["number","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"rpo":{"type":"object","required":["objectiveMs","status","valueMs","basis","lost","stores","whyNotMeasured"],"properties":{"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"basis":{"if":{"not":{"type":"null"}},"then":{"enum":["ledger","samples","derived","code"]}},"lost":{"type":["integer","null"]},"stores":{"type":"array","items":{"type":"object","required":["store","probe","basis","valueMs","acknowledgedBeforeFault","recovered","lost","firstLost","lastRecovered","lastRecoveredAckAt","discarded","unacknowledgedPresent","whyNotMeasured"],"properties":{"store":{"type":"string"},"probe":{"type":"string"},"basis":{"enum":["ledger","samples","derived","code"]},"valueMs":{"type":["number","null"]},"acknowledgedBeforeFault":{"type":["integer","null"]},"recovered":{"type":["integer","null"]},"lost":{"type":["integer","null"]},"firstLost":{"type":["integer","null"]},"lastRecovered":{"type":["integer","null"]},"lastRecoveredAckAt":{"type":["string","null"]},"discarded":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["count","spanMs","description"],"properties":{"count":{"type":"integer"},"spanMs":{"type":"number"},"description":{"type":"string"}},"additionalProperties":false}},"unacknowledgedPresent":{"type":["integer","null"]},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"steps":{"type":"array","items":{"type":"object","required":["id","uses","phase","branch","status","attempts","startMs","durationMs","waitingMs","workingMs","error"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"branch":{"type":["string","null"]},"status":{"enum":["succeeded","failed","timed-out","cancelled","skipped","not-executed","interrupted"]},"attempts":{"type":"integer","minimum":0},"startMs":{"type":["number","null"]},"durationMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"workingMs":{"type":"number"},"error":{"type":["string","null"]}},"additionalProperties":false}},"units":{"type":"array","items":{"type":"object","required":["step","unit","startMs","durationMs","result","reason","after","critical"],"properties":{"step":{"type":"string"},"unit":{"type":"string"},"startMs":{"type":["number","null"]},"durationMs":{"type":["number","null"]},"result":{"type":"string"},"reason":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}},"critical":{"type":"boolean"}},"additionalProperties":false}},"evidence":{"type":"array","items":{"type":"object","required":["kind","required","records"],"properties":{"kind":{"type":"string"},"required":{"type":"boolean"},"records":{"type":"integer","minimum":0}},"additionalProperties":false}},"manual":{"type":"object","required":["steps","waitingMs","workingMs"],"properties":{"steps":{"type":"integer"},"waitingMs":{"type":"number"},"workingMs":{"type":"number"}},"additionalProperties":false},"changes":{"type":"object","required":["undocumented","allowed","elsewhere"],"properties":{"undocumented":{"type":"integer"},"allowed":{"type":"integer"},"elsewhere":{"type":"integer"}},"additionalProperties":false},"gaps":{"type":"array","items":{"type":"object","required":["probe","startMs","ms"],"properties":{"probe":{"type":"string"},"startMs":{"type":"number"},"ms":{"type":"number"}},"additionalProperties":false}},"clock":{"type":"array","items":{"type":"object","required":["span","monotonicMs","utcMs","countedMs"],"properties":{"span":{"type":"string"},"monotonicMs":{"type":"number"},"utcMs":{"type":"number"},"countedMs":{"type":"number"}},"additionalProperties":false}},"notProved":{"type":"array","items":{"type":"string"}},"store":{"type":"object","required":["where","lock","open"],"properties":{"where":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster drill result"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["rules","run","verdict","reasons","title","runbook","environment","plan","startedAt","finishedAt","fault","rto","rpo","steps","evidence","manual","changes","gaps","clock","notProved"],"properties":{"rules":{"type":"number","const":1},"run":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"reasons":{"type":"array","items":{"type":"object","required":["code","detail"],"properties":{"code":{"enum":["rto-missed","rpo-missed","step-failed","step-timed-out","content-differs","wrong-restore-point","wrong-timeline","archive-contaminated","undocumented-change","unversioned-runbook","isolation-violated","operator-retry","evidence-write-failed","residue","rto-not-measured","rpo-not-measured","evidence-missing","manual-unanswered","step-skipped","partial-run","watch-gap","probe-gap","isolation-unproven","backup-made-by-drill","cancelled"]},"step":{"type":"string"},"detail":{"type":"string"}},"additionalProperties":false}},"title":{"type":"string"},"runbook":{"type":"object","required":["name","version","sha256"],"properties":{"name":{"type":"string"},"version":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"environment":{"type":"object","required":["name","sandbox"],"properties":{"name":{"type":"string"},"sandbox":{"type":"boolean"}},"additionalProperties":false},"plan":{"type":"string","description":"Digest of the plan binding"},"startedAt":{"type":["string","null"]},"finishedAt":{"type":["string","null"]},"fault":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["kind","at","step","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"at":{"type":"string"},"step":{"type":["string","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"rto":{"type":"object","required":["title","objectiveMs","status","valueMs","upperMs","restoredMs","gateMs","waitingMs","withoutWaitingMs","firstFailedMs","outageMs","phases","whyNotMeasured"],"properties":{"title":{"type":"string","description":"Says when production cutover was not exercised"},"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"upperMs":{"type":["number","null"]},"restoredMs":{"type":["number","null"]},"gateMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"withoutWaitingMs":{"type":["number","null"]},"firstFailedMs":{"type":["number","null"]},"outageMs":{"type":["number","null"]},"phases":{"type":"array","items":{"type":"object","required":["phase","exercised","ms"],"properties":{"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify"]},"exercised":{"type":"boolean"},"ms":{"type":["number","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"rpo":{"type":"object","required":["objectiveMs","status","valueMs","basis","lost","stores","whyNotMeasured"],"properties":{"objectiveMs":{"type":["number","null"]},"status":{"enum":["met","missed","not-measured","no-objective"]},"valueMs":{"type":["number","null"]},"basis":{"if":{"not":{"type":"null"}},"then":{"enum":["ledger","samples","derived","code"]}},"lost":{"type":["integer","null"]},"stores":{"type":"array","items":{"type":"object","required":["store","probe","basis","valueMs","acknowledgedBeforeFault","recovered","lost","firstLost","lastRecovered","lastRecoveredAckAt","discarded","unacknowledgedPresent","whyNotMeasured"],"properties":{"store":{"type":"string"},"probe":{"type":"string"},"basis":{"enum":["ledger","samples","derived","code"]},"valueMs":{"type":["number","null"]},"acknowledgedBeforeFault":{"type":["integer","null"]},"recovered":{"type":["integer","null"]},"lost":{"type":["integer","null"]},"firstLost":{"type":["integer","null"]},"lastRecovered":{"type":["integer","null"]},"lastRecoveredAckAt":{"type":["string","null"]},"discarded":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["count","spanMs","description"],"properties":{"count":{"type":"integer"},"spanMs":{"type":"number"},"description":{"type":"string"}},"additionalProperties":false}},"unacknowledgedPresent":{"type":["integer","null"]},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false}},"whyNotMeasured":{"type":["string","null"]}},"additionalProperties":false},"steps":{"type":"array","items":{"type":"object","required":["id","uses","phase","branch","status","attempts","startMs","durationMs","waitingMs","workingMs","error"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"phase":{"enum":["prepare","inject","detect","decide","restore","cutover","verify","cleanup"]},"branch":{"type":["string","null"]},"status":{"enum":["succeeded","failed","timed-out","cancelled","skipped","not-executed","interrupted"]},"attempts":{"type":"integer","minimum":0},"startMs":{"type":["number","null"]},"durationMs":{"type":["number","null"]},"waitingMs":{"type":"number"},"workingMs":{"type":"number"},"error":{"type":["string","null"]}},"additionalProperties":false}},"units":{"type":"array","items":{"type":"object","required":["step","unit","startMs","durationMs","result","reason","after","critical"],"properties":{"step":{"type":"string"},"unit":{"type":"string"},"startMs":{"type":["number","null"]},"durationMs":{"type":["number","null"]},"result":{"type":"string"},"reason":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}},"critical":{"type":"boolean"}},"additionalProperties":false}},"failovers":{"type":"array","items":{"type":"object","required":["cluster","from","to","timelines","detectionMs","electionMs","promotionMs","reconnectionMs","redundancyMs"],"properties":{"cluster":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":["string","null"]},"timelines":{"type":"array","minItems":2,"description":"At the fault and at the end","prefixItems":[{"type":["integer","null"]},{"type":["integer","null"]}],"items":false},"detectionMs":{"type":["number","null"]},"electionMs":{"type":["number","null"]},"promotionMs":{"type":["number","null"]},"reconnectionMs":{"type":["number","null"]},"redundancyMs":{"type":["number","null"]}},"additionalProperties":false}},"evidence":{"type":"array","items":{"type":"object","required":["kind","required","records"],"properties":{"kind":{"type":"string"},"required":{"type":"boolean"},"records":{"type":"integer","minimum":0}},"additionalProperties":false}},"manual":{"type":"object","required":["steps","waitingMs","workingMs"],"properties":{"steps":{"type":"integer"},"waitingMs":{"type":"number"},"workingMs":{"type":"number"}},"additionalProperties":false},"changes":{"type":"object","required":["undocumented","allowed","elsewhere"],"properties":{"undocumented":{"type":"integer"},"allowed":{"type":"integer"},"elsewhere":{"type":"integer"}},"additionalProperties":false},"gaps":{"type":"array","items":{"type":"object","required":["probe","startMs","ms"],"properties":{"probe":{"type":"string"},"startMs":{"type":"number"},"ms":{"type":"number"}},"additionalProperties":false}},"clock":{"type":"array","items":{"type":"object","required":["span","monotonicMs","utcMs","countedMs"],"properties":{"span":{"type":"string"},"monotonicMs":{"type":"number"},"utcMs":{"type":"number"},"countedMs":{"type":"number"}},"additionalProperties":false}},"notProved":{"type":"array","items":{"type":"string"}},"store":{"type":"object","required":["where","lock","open"],"properties":{"where":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"additionalProperties":false,"title":"Muster drill result"};
 const func1 = Object.prototype.hasOwnProperty;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -2457,15 +2457,15 @@ vErrors.push(err202);
 errors++;
 }
 }
-if(data.evidence !== undefined){
-let data91 = data.evidence;
+if(data.failovers !== undefined){
+let data91 = data.failovers;
 if(Array.isArray(data91)){
 const len6 = data91.length;
 for(let i6=0; i6<len6; i6++){
 let data92 = data91[i6];
 if(data92 && typeof data92 == "object" && !Array.isArray(data92)){
-if(data92.kind === undefined){
-const err203 = {instancePath:instancePath+"/evidence/" + i6,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data92.cluster === undefined){
+const err203 = {instancePath:instancePath+"/failovers/" + i6,schemaPath:"#/properties/failovers/items/required",keyword:"required",params:{missingProperty: "cluster"},message:"must have required property '"+"cluster"+"'"};
 if(vErrors === null){
 vErrors = [err203];
 }
@@ -2474,8 +2474,8 @@ vErrors.push(err203);
 }
 errors++;
 }
-if(data92.required === undefined){
-const err204 = {instancePath:instancePath+"/evidence/" + i6,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
+if(data92.from === undefined){
+const err204 = {instancePath:instancePath+"/failovers/" + i6,schemaPath:"#/properties/failovers/items/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err204];
 }
@@ -2484,8 +2484,8 @@ vErrors.push(err204);
 }
 errors++;
 }
-if(data92.records === undefined){
-const err205 = {instancePath:instancePath+"/evidence/" + i6,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "records"},message:"must have required property '"+"records"+"'"};
+if(data92.to === undefined){
+const err205 = {instancePath:instancePath+"/failovers/" + i6,schemaPath:"#/properties/failovers/items/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
 if(vErrors === null){
 vErrors = [err205];
 }
@@ -2494,9 +2494,8 @@ vErrors.push(err205);
 }
 errors++;
 }
-for(const key12 in data92){
-if(!(((key12 === "kind") || (key12 === "required")) || (key12 === "records"))){
-const err206 = {instancePath:instancePath+"/evidence/" + i6,schemaPath:"#/properties/evidence/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+if(data92.timelines === undefined){
+const err206 = {instancePath:instancePath+"/failovers/" + i6,schemaPath:"#/properties/failovers/items/required",keyword:"required",params:{missingProperty: "timelines"},message:"must have required property '"+"timelines"+"'"};
 if(vErrors === null){
 vErrors = [err206];
 }
@@ -2505,10 +2504,8 @@ vErrors.push(err206);
 }
 errors++;
 }
-}
-if(data92.kind !== undefined){
-if(typeof data92.kind !== "string"){
-const err207 = {instancePath:instancePath+"/evidence/" + i6+"/kind",schemaPath:"#/properties/evidence/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data92.detectionMs === undefined){
+const err207 = {instancePath:instancePath+"/failovers/" + i6,schemaPath:"#/properties/failovers/items/required",keyword:"required",params:{missingProperty: "detectionMs"},message:"must have required property '"+"detectionMs"+"'"};
 if(vErrors === null){
 vErrors = [err207];
 }
@@ -2517,10 +2514,8 @@ vErrors.push(err207);
 }
 errors++;
 }
-}
-if(data92.required !== undefined){
-if(typeof data92.required !== "boolean"){
-const err208 = {instancePath:instancePath+"/evidence/" + i6+"/required",schemaPath:"#/properties/evidence/items/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data92.electionMs === undefined){
+const err208 = {instancePath:instancePath+"/failovers/" + i6,schemaPath:"#/properties/failovers/items/required",keyword:"required",params:{missingProperty: "electionMs"},message:"must have required property '"+"electionMs"+"'"};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -2529,11 +2524,8 @@ vErrors.push(err208);
 }
 errors++;
 }
-}
-if(data92.records !== undefined){
-let data95 = data92.records;
-if(!(((typeof data95 == "number") && (!(data95 % 1) && !isNaN(data95))) && (isFinite(data95)))){
-const err209 = {instancePath:instancePath+"/evidence/" + i6+"/records",schemaPath:"#/properties/evidence/items/properties/records/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data92.promotionMs === undefined){
+const err209 = {instancePath:instancePath+"/failovers/" + i6,schemaPath:"#/properties/failovers/items/required",keyword:"required",params:{missingProperty: "promotionMs"},message:"must have required property '"+"promotionMs"+"'"};
 if(vErrors === null){
 vErrors = [err209];
 }
@@ -2542,9 +2534,8 @@ vErrors.push(err209);
 }
 errors++;
 }
-if((typeof data95 == "number") && (isFinite(data95))){
-if(data95 < 0 || isNaN(data95)){
-const err210 = {instancePath:instancePath+"/evidence/" + i6+"/records",schemaPath:"#/properties/evidence/items/properties/records/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data92.reconnectionMs === undefined){
+const err210 = {instancePath:instancePath+"/failovers/" + i6,schemaPath:"#/properties/failovers/items/required",keyword:"required",params:{missingProperty: "reconnectionMs"},message:"must have required property '"+"reconnectionMs"+"'"};
 if(vErrors === null){
 vErrors = [err210];
 }
@@ -2553,11 +2544,8 @@ vErrors.push(err210);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err211 = {instancePath:instancePath+"/evidence/" + i6,schemaPath:"#/properties/evidence/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data92.redundancyMs === undefined){
+const err211 = {instancePath:instancePath+"/failovers/" + i6,schemaPath:"#/properties/failovers/items/required",keyword:"required",params:{missingProperty: "redundancyMs"},message:"must have required property '"+"redundancyMs"+"'"};
 if(vErrors === null){
 vErrors = [err211];
 }
@@ -2566,10 +2554,9 @@ vErrors.push(err211);
 }
 errors++;
 }
-}
-}
-else {
-const err212 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key12 in data92){
+if(!(func1.call(schema31.properties.failovers.items.properties, key12))){
+const err212 = {instancePath:instancePath+"/failovers/" + i6,schemaPath:"#/properties/failovers/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err212];
 }
@@ -2579,11 +2566,9 @@ vErrors.push(err212);
 errors++;
 }
 }
-if(data.manual !== undefined){
-let data96 = data.manual;
-if(data96 && typeof data96 == "object" && !Array.isArray(data96)){
-if(data96.steps === undefined){
-const err213 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "steps"},message:"must have required property '"+"steps"+"'"};
+if(data92.cluster !== undefined){
+if(typeof data92.cluster !== "string"){
+const err213 = {instancePath:instancePath+"/failovers/" + i6+"/cluster",schemaPath:"#/properties/failovers/items/properties/cluster/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err213];
 }
@@ -2592,8 +2577,11 @@ vErrors.push(err213);
 }
 errors++;
 }
-if(data96.waitingMs === undefined){
-const err214 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "waitingMs"},message:"must have required property '"+"waitingMs"+"'"};
+}
+if(data92.from !== undefined){
+let data94 = data92.from;
+if((typeof data94 !== "string") && (data94 !== null)){
+const err214 = {instancePath:instancePath+"/failovers/" + i6+"/from",schemaPath:"#/properties/failovers/items/properties/from/type",keyword:"type",params:{type: schema31.properties.failovers.items.properties.from.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err214];
 }
@@ -2602,8 +2590,11 @@ vErrors.push(err214);
 }
 errors++;
 }
-if(data96.workingMs === undefined){
-const err215 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "workingMs"},message:"must have required property '"+"workingMs"+"'"};
+}
+if(data92.to !== undefined){
+let data95 = data92.to;
+if((typeof data95 !== "string") && (data95 !== null)){
+const err215 = {instancePath:instancePath+"/failovers/" + i6+"/to",schemaPath:"#/properties/failovers/items/properties/to/type",keyword:"type",params:{type: schema31.properties.failovers.items.properties.to.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err215];
 }
@@ -2612,9 +2603,12 @@ vErrors.push(err215);
 }
 errors++;
 }
-for(const key13 in data96){
-if(!(((key13 === "steps") || (key13 === "waitingMs")) || (key13 === "workingMs"))){
-const err216 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+}
+if(data92.timelines !== undefined){
+let data96 = data92.timelines;
+if(Array.isArray(data96)){
+if(data96.length < 2){
+const err216 = {instancePath:instancePath+"/failovers/" + i6+"/timelines",schemaPath:"#/properties/failovers/items/properties/timelines/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
 if(vErrors === null){
 vErrors = [err216];
 }
@@ -2623,11 +2617,11 @@ vErrors.push(err216);
 }
 errors++;
 }
-}
-if(data96.steps !== undefined){
-let data97 = data96.steps;
-if(!(((typeof data97 == "number") && (!(data97 % 1) && !isNaN(data97))) && (isFinite(data97)))){
-const err217 = {instancePath:instancePath+"/manual/steps",schemaPath:"#/properties/manual/properties/steps/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const len7 = data96.length;
+if(len7 > 0){
+let data97 = data96[0];
+if((!(((typeof data97 == "number") && (!(data97 % 1) && !isNaN(data97))) && (isFinite(data97)))) && (data97 !== null)){
+const err217 = {instancePath:instancePath+"/failovers/" + i6+"/timelines/0",schemaPath:"#/properties/failovers/items/properties/timelines/prefixItems/0/type",keyword:"type",params:{type: schema31.properties.failovers.items.properties.timelines.prefixItems[0].type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err217];
 }
@@ -2637,10 +2631,10 @@ vErrors.push(err217);
 errors++;
 }
 }
-if(data96.waitingMs !== undefined){
-let data98 = data96.waitingMs;
-if(!((typeof data98 == "number") && (isFinite(data98)))){
-const err218 = {instancePath:instancePath+"/manual/waitingMs",schemaPath:"#/properties/manual/properties/waitingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(len7 > 1){
+let data98 = data96[1];
+if((!(((typeof data98 == "number") && (!(data98 % 1) && !isNaN(data98))) && (isFinite(data98)))) && (data98 !== null)){
+const err218 = {instancePath:instancePath+"/failovers/" + i6+"/timelines/1",schemaPath:"#/properties/failovers/items/properties/timelines/prefixItems/1/type",keyword:"type",params:{type: schema31.properties.failovers.items.properties.timelines.prefixItems[1].type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err218];
 }
@@ -2650,10 +2644,9 @@ vErrors.push(err218);
 errors++;
 }
 }
-if(data96.workingMs !== undefined){
-let data99 = data96.workingMs;
-if(!((typeof data99 == "number") && (isFinite(data99)))){
-const err219 = {instancePath:instancePath+"/manual/workingMs",schemaPath:"#/properties/manual/properties/workingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+const len8 = data96.length;
+if(!(len8 <= 2)){
+const err219 = {instancePath:instancePath+"/failovers/" + i6+"/timelines",schemaPath:"#/properties/failovers/items/properties/timelines/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err219];
 }
@@ -2663,9 +2656,8 @@ vErrors.push(err219);
 errors++;
 }
 }
-}
 else {
-const err220 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err220 = {instancePath:instancePath+"/failovers/" + i6+"/timelines",schemaPath:"#/properties/failovers/items/properties/timelines/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err220];
 }
@@ -2675,11 +2667,10 @@ vErrors.push(err220);
 errors++;
 }
 }
-if(data.changes !== undefined){
-let data100 = data.changes;
-if(data100 && typeof data100 == "object" && !Array.isArray(data100)){
-if(data100.undocumented === undefined){
-const err221 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "undocumented"},message:"must have required property '"+"undocumented"+"'"};
+if(data92.detectionMs !== undefined){
+let data99 = data92.detectionMs;
+if((!((typeof data99 == "number") && (isFinite(data99)))) && (data99 !== null)){
+const err221 = {instancePath:instancePath+"/failovers/" + i6+"/detectionMs",schemaPath:"#/properties/failovers/items/properties/detectionMs/type",keyword:"type",params:{type: schema31.properties.failovers.items.properties.detectionMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err221];
 }
@@ -2688,8 +2679,11 @@ vErrors.push(err221);
 }
 errors++;
 }
-if(data100.allowed === undefined){
-const err222 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "allowed"},message:"must have required property '"+"allowed"+"'"};
+}
+if(data92.electionMs !== undefined){
+let data100 = data92.electionMs;
+if((!((typeof data100 == "number") && (isFinite(data100)))) && (data100 !== null)){
+const err222 = {instancePath:instancePath+"/failovers/" + i6+"/electionMs",schemaPath:"#/properties/failovers/items/properties/electionMs/type",keyword:"type",params:{type: schema31.properties.failovers.items.properties.electionMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err222];
 }
@@ -2698,8 +2692,11 @@ vErrors.push(err222);
 }
 errors++;
 }
-if(data100.elsewhere === undefined){
-const err223 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "elsewhere"},message:"must have required property '"+"elsewhere"+"'"};
+}
+if(data92.promotionMs !== undefined){
+let data101 = data92.promotionMs;
+if((!((typeof data101 == "number") && (isFinite(data101)))) && (data101 !== null)){
+const err223 = {instancePath:instancePath+"/failovers/" + i6+"/promotionMs",schemaPath:"#/properties/failovers/items/properties/promotionMs/type",keyword:"type",params:{type: schema31.properties.failovers.items.properties.promotionMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err223];
 }
@@ -2708,9 +2705,11 @@ vErrors.push(err223);
 }
 errors++;
 }
-for(const key14 in data100){
-if(!(((key14 === "undocumented") || (key14 === "allowed")) || (key14 === "elsewhere"))){
-const err224 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+}
+if(data92.reconnectionMs !== undefined){
+let data102 = data92.reconnectionMs;
+if((!((typeof data102 == "number") && (isFinite(data102)))) && (data102 !== null)){
+const err224 = {instancePath:instancePath+"/failovers/" + i6+"/reconnectionMs",schemaPath:"#/properties/failovers/items/properties/reconnectionMs/type",keyword:"type",params:{type: schema31.properties.failovers.items.properties.reconnectionMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err224];
 }
@@ -2720,10 +2719,10 @@ vErrors.push(err224);
 errors++;
 }
 }
-if(data100.undocumented !== undefined){
-let data101 = data100.undocumented;
-if(!(((typeof data101 == "number") && (!(data101 % 1) && !isNaN(data101))) && (isFinite(data101)))){
-const err225 = {instancePath:instancePath+"/changes/undocumented",schemaPath:"#/properties/changes/properties/undocumented/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data92.redundancyMs !== undefined){
+let data103 = data92.redundancyMs;
+if((!((typeof data103 == "number") && (isFinite(data103)))) && (data103 !== null)){
+const err225 = {instancePath:instancePath+"/failovers/" + i6+"/redundancyMs",schemaPath:"#/properties/failovers/items/properties/redundancyMs/type",keyword:"type",params:{type: schema31.properties.failovers.items.properties.redundancyMs.type},message:"must be number,null"};
 if(vErrors === null){
 vErrors = [err225];
 }
@@ -2733,10 +2732,9 @@ vErrors.push(err225);
 errors++;
 }
 }
-if(data100.allowed !== undefined){
-let data102 = data100.allowed;
-if(!(((typeof data102 == "number") && (!(data102 % 1) && !isNaN(data102))) && (isFinite(data102)))){
-const err226 = {instancePath:instancePath+"/changes/allowed",schemaPath:"#/properties/changes/properties/allowed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err226 = {instancePath:instancePath+"/failovers/" + i6,schemaPath:"#/properties/failovers/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err226];
 }
@@ -2746,10 +2744,9 @@ vErrors.push(err226);
 errors++;
 }
 }
-if(data100.elsewhere !== undefined){
-let data103 = data100.elsewhere;
-if(!(((typeof data103 == "number") && (!(data103 % 1) && !isNaN(data103))) && (isFinite(data103)))){
-const err227 = {instancePath:instancePath+"/changes/elsewhere",schemaPath:"#/properties/changes/properties/elsewhere/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err227 = {instancePath:instancePath+"/failovers",schemaPath:"#/properties/failovers/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err227];
 }
@@ -2759,9 +2756,15 @@ vErrors.push(err227);
 errors++;
 }
 }
-}
-else {
-const err228 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.evidence !== undefined){
+let data104 = data.evidence;
+if(Array.isArray(data104)){
+const len9 = data104.length;
+for(let i7=0; i7<len9; i7++){
+let data105 = data104[i7];
+if(data105 && typeof data105 == "object" && !Array.isArray(data105)){
+if(data105.kind === undefined){
+const err228 = {instancePath:instancePath+"/evidence/" + i7,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
 if(vErrors === null){
 vErrors = [err228];
 }
@@ -2770,16 +2773,8 @@ vErrors.push(err228);
 }
 errors++;
 }
-}
-if(data.gaps !== undefined){
-let data104 = data.gaps;
-if(Array.isArray(data104)){
-const len7 = data104.length;
-for(let i7=0; i7<len7; i7++){
-let data105 = data104[i7];
-if(data105 && typeof data105 == "object" && !Array.isArray(data105)){
-if(data105.probe === undefined){
-const err229 = {instancePath:instancePath+"/gaps/" + i7,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(data105.required === undefined){
+const err229 = {instancePath:instancePath+"/evidence/" + i7,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
 vErrors = [err229];
 }
@@ -2788,8 +2783,8 @@ vErrors.push(err229);
 }
 errors++;
 }
-if(data105.startMs === undefined){
-const err230 = {instancePath:instancePath+"/gaps/" + i7,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "startMs"},message:"must have required property '"+"startMs"+"'"};
+if(data105.records === undefined){
+const err230 = {instancePath:instancePath+"/evidence/" + i7,schemaPath:"#/properties/evidence/items/required",keyword:"required",params:{missingProperty: "records"},message:"must have required property '"+"records"+"'"};
 if(vErrors === null){
 vErrors = [err230];
 }
@@ -2798,8 +2793,9 @@ vErrors.push(err230);
 }
 errors++;
 }
-if(data105.ms === undefined){
-const err231 = {instancePath:instancePath+"/gaps/" + i7,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "ms"},message:"must have required property '"+"ms"+"'"};
+for(const key13 in data105){
+if(!(((key13 === "kind") || (key13 === "required")) || (key13 === "records"))){
+const err231 = {instancePath:instancePath+"/evidence/" + i7,schemaPath:"#/properties/evidence/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err231];
 }
@@ -2808,9 +2804,10 @@ vErrors.push(err231);
 }
 errors++;
 }
-for(const key15 in data105){
-if(!(((key15 === "probe") || (key15 === "startMs")) || (key15 === "ms"))){
-const err232 = {instancePath:instancePath+"/gaps/" + i7,schemaPath:"#/properties/gaps/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+}
+if(data105.kind !== undefined){
+if(typeof data105.kind !== "string"){
+const err232 = {instancePath:instancePath+"/evidence/" + i7+"/kind",schemaPath:"#/properties/evidence/items/properties/kind/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err232];
 }
@@ -2820,9 +2817,9 @@ vErrors.push(err232);
 errors++;
 }
 }
-if(data105.probe !== undefined){
-if(typeof data105.probe !== "string"){
-const err233 = {instancePath:instancePath+"/gaps/" + i7+"/probe",schemaPath:"#/properties/gaps/items/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data105.required !== undefined){
+if(typeof data105.required !== "boolean"){
+const err233 = {instancePath:instancePath+"/evidence/" + i7+"/required",schemaPath:"#/properties/evidence/items/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err233];
 }
@@ -2832,10 +2829,10 @@ vErrors.push(err233);
 errors++;
 }
 }
-if(data105.startMs !== undefined){
-let data107 = data105.startMs;
-if(!((typeof data107 == "number") && (isFinite(data107)))){
-const err234 = {instancePath:instancePath+"/gaps/" + i7+"/startMs",schemaPath:"#/properties/gaps/items/properties/startMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data105.records !== undefined){
+let data108 = data105.records;
+if(!(((typeof data108 == "number") && (!(data108 % 1) && !isNaN(data108))) && (isFinite(data108)))){
+const err234 = {instancePath:instancePath+"/evidence/" + i7+"/records",schemaPath:"#/properties/evidence/items/properties/records/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err234];
 }
@@ -2844,11 +2841,9 @@ vErrors.push(err234);
 }
 errors++;
 }
-}
-if(data105.ms !== undefined){
-let data108 = data105.ms;
-if(!((typeof data108 == "number") && (isFinite(data108)))){
-const err235 = {instancePath:instancePath+"/gaps/" + i7+"/ms",schemaPath:"#/properties/gaps/items/properties/ms/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if((typeof data108 == "number") && (isFinite(data108))){
+if(data108 < 0 || isNaN(data108)){
+const err235 = {instancePath:instancePath+"/evidence/" + i7+"/records",schemaPath:"#/properties/evidence/items/properties/records/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err235];
 }
@@ -2859,8 +2854,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err236 = {instancePath:instancePath+"/gaps/" + i7,schemaPath:"#/properties/gaps/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err236 = {instancePath:instancePath+"/evidence/" + i7,schemaPath:"#/properties/evidence/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err236];
 }
@@ -2872,7 +2868,7 @@ errors++;
 }
 }
 else {
-const err237 = {instancePath:instancePath+"/gaps",schemaPath:"#/properties/gaps/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err237 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err237];
 }
@@ -2882,15 +2878,11 @@ vErrors.push(err237);
 errors++;
 }
 }
-if(data.clock !== undefined){
-let data109 = data.clock;
-if(Array.isArray(data109)){
-const len8 = data109.length;
-for(let i8=0; i8<len8; i8++){
-let data110 = data109[i8];
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.span === undefined){
-const err238 = {instancePath:instancePath+"/clock/" + i8,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "span"},message:"must have required property '"+"span"+"'"};
+if(data.manual !== undefined){
+let data109 = data.manual;
+if(data109 && typeof data109 == "object" && !Array.isArray(data109)){
+if(data109.steps === undefined){
+const err238 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "steps"},message:"must have required property '"+"steps"+"'"};
 if(vErrors === null){
 vErrors = [err238];
 }
@@ -2899,8 +2891,8 @@ vErrors.push(err238);
 }
 errors++;
 }
-if(data110.monotonicMs === undefined){
-const err239 = {instancePath:instancePath+"/clock/" + i8,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "monotonicMs"},message:"must have required property '"+"monotonicMs"+"'"};
+if(data109.waitingMs === undefined){
+const err239 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "waitingMs"},message:"must have required property '"+"waitingMs"+"'"};
 if(vErrors === null){
 vErrors = [err239];
 }
@@ -2909,8 +2901,8 @@ vErrors.push(err239);
 }
 errors++;
 }
-if(data110.utcMs === undefined){
-const err240 = {instancePath:instancePath+"/clock/" + i8,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "utcMs"},message:"must have required property '"+"utcMs"+"'"};
+if(data109.workingMs === undefined){
+const err240 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/required",keyword:"required",params:{missingProperty: "workingMs"},message:"must have required property '"+"workingMs"+"'"};
 if(vErrors === null){
 vErrors = [err240];
 }
@@ -2919,8 +2911,9 @@ vErrors.push(err240);
 }
 errors++;
 }
-if(data110.countedMs === undefined){
-const err241 = {instancePath:instancePath+"/clock/" + i8,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "countedMs"},message:"must have required property '"+"countedMs"+"'"};
+for(const key14 in data109){
+if(!(((key14 === "steps") || (key14 === "waitingMs")) || (key14 === "workingMs"))){
+const err241 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err241];
 }
@@ -2929,9 +2922,11 @@ vErrors.push(err241);
 }
 errors++;
 }
-for(const key16 in data110){
-if(!((((key16 === "span") || (key16 === "monotonicMs")) || (key16 === "utcMs")) || (key16 === "countedMs"))){
-const err242 = {instancePath:instancePath+"/clock/" + i8,schemaPath:"#/properties/clock/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+}
+if(data109.steps !== undefined){
+let data110 = data109.steps;
+if(!(((typeof data110 == "number") && (!(data110 % 1) && !isNaN(data110))) && (isFinite(data110)))){
+const err242 = {instancePath:instancePath+"/manual/steps",schemaPath:"#/properties/manual/properties/steps/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err242];
 }
@@ -2941,9 +2936,10 @@ vErrors.push(err242);
 errors++;
 }
 }
-if(data110.span !== undefined){
-if(typeof data110.span !== "string"){
-const err243 = {instancePath:instancePath+"/clock/" + i8+"/span",schemaPath:"#/properties/clock/items/properties/span/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data109.waitingMs !== undefined){
+let data111 = data109.waitingMs;
+if(!((typeof data111 == "number") && (isFinite(data111)))){
+const err243 = {instancePath:instancePath+"/manual/waitingMs",schemaPath:"#/properties/manual/properties/waitingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err243];
 }
@@ -2953,10 +2949,10 @@ vErrors.push(err243);
 errors++;
 }
 }
-if(data110.monotonicMs !== undefined){
-let data112 = data110.monotonicMs;
+if(data109.workingMs !== undefined){
+let data112 = data109.workingMs;
 if(!((typeof data112 == "number") && (isFinite(data112)))){
-const err244 = {instancePath:instancePath+"/clock/" + i8+"/monotonicMs",schemaPath:"#/properties/clock/items/properties/monotonicMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+const err244 = {instancePath:instancePath+"/manual/workingMs",schemaPath:"#/properties/manual/properties/workingMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err244];
 }
@@ -2966,10 +2962,9 @@ vErrors.push(err244);
 errors++;
 }
 }
-if(data110.utcMs !== undefined){
-let data113 = data110.utcMs;
-if(!((typeof data113 == "number") && (isFinite(data113)))){
-const err245 = {instancePath:instancePath+"/clock/" + i8+"/utcMs",schemaPath:"#/properties/clock/items/properties/utcMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+}
+else {
+const err245 = {instancePath:instancePath+"/manual",schemaPath:"#/properties/manual/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err245];
 }
@@ -2979,10 +2974,11 @@ vErrors.push(err245);
 errors++;
 }
 }
-if(data110.countedMs !== undefined){
-let data114 = data110.countedMs;
-if(!((typeof data114 == "number") && (isFinite(data114)))){
-const err246 = {instancePath:instancePath+"/clock/" + i8+"/countedMs",schemaPath:"#/properties/clock/items/properties/countedMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data.changes !== undefined){
+let data113 = data.changes;
+if(data113 && typeof data113 == "object" && !Array.isArray(data113)){
+if(data113.undocumented === undefined){
+const err246 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "undocumented"},message:"must have required property '"+"undocumented"+"'"};
 if(vErrors === null){
 vErrors = [err246];
 }
@@ -2991,10 +2987,8 @@ vErrors.push(err246);
 }
 errors++;
 }
-}
-}
-else {
-const err247 = {instancePath:instancePath+"/clock/" + i8,schemaPath:"#/properties/clock/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data113.allowed === undefined){
+const err247 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "allowed"},message:"must have required property '"+"allowed"+"'"};
 if(vErrors === null){
 vErrors = [err247];
 }
@@ -3003,10 +2997,8 @@ vErrors.push(err247);
 }
 errors++;
 }
-}
-}
-else {
-const err248 = {instancePath:instancePath+"/clock",schemaPath:"#/properties/clock/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data113.elsewhere === undefined){
+const err248 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/required",keyword:"required",params:{missingProperty: "elsewhere"},message:"must have required property '"+"elsewhere"+"'"};
 if(vErrors === null){
 vErrors = [err248];
 }
@@ -3015,14 +3007,9 @@ vErrors.push(err248);
 }
 errors++;
 }
-}
-if(data.notProved !== undefined){
-let data115 = data.notProved;
-if(Array.isArray(data115)){
-const len9 = data115.length;
-for(let i9=0; i9<len9; i9++){
-if(typeof data115[i9] !== "string"){
-const err249 = {instancePath:instancePath+"/notProved/" + i9,schemaPath:"#/properties/notProved/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key15 in data113){
+if(!(((key15 === "undocumented") || (key15 === "allowed")) || (key15 === "elsewhere"))){
+const err249 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err249];
 }
@@ -3032,9 +3019,10 @@ vErrors.push(err249);
 errors++;
 }
 }
-}
-else {
-const err250 = {instancePath:instancePath+"/notProved",schemaPath:"#/properties/notProved/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data113.undocumented !== undefined){
+let data114 = data113.undocumented;
+if(!(((typeof data114 == "number") && (!(data114 % 1) && !isNaN(data114))) && (isFinite(data114)))){
+const err250 = {instancePath:instancePath+"/changes/undocumented",schemaPath:"#/properties/changes/properties/undocumented/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err250];
 }
@@ -3044,11 +3032,10 @@ vErrors.push(err250);
 errors++;
 }
 }
-if(data.store !== undefined){
-let data117 = data.store;
-if(data117 && typeof data117 == "object" && !Array.isArray(data117)){
-if(data117.where === undefined){
-const err251 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "where"},message:"must have required property '"+"where"+"'"};
+if(data113.allowed !== undefined){
+let data115 = data113.allowed;
+if(!(((typeof data115 == "number") && (!(data115 % 1) && !isNaN(data115))) && (isFinite(data115)))){
+const err251 = {instancePath:instancePath+"/changes/allowed",schemaPath:"#/properties/changes/properties/allowed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err251];
 }
@@ -3057,8 +3044,11 @@ vErrors.push(err251);
 }
 errors++;
 }
-if(data117.lock === undefined){
-const err252 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "lock"},message:"must have required property '"+"lock"+"'"};
+}
+if(data113.elsewhere !== undefined){
+let data116 = data113.elsewhere;
+if(!(((typeof data116 == "number") && (!(data116 % 1) && !isNaN(data116))) && (isFinite(data116)))){
+const err252 = {instancePath:instancePath+"/changes/elsewhere",schemaPath:"#/properties/changes/properties/elsewhere/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err252];
 }
@@ -3067,8 +3057,10 @@ vErrors.push(err252);
 }
 errors++;
 }
-if(data117.open === undefined){
-const err253 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "open"},message:"must have required property '"+"open"+"'"};
+}
+}
+else {
+const err253 = {instancePath:instancePath+"/changes",schemaPath:"#/properties/changes/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err253];
 }
@@ -3077,9 +3069,16 @@ vErrors.push(err253);
 }
 errors++;
 }
-for(const key17 in data117){
-if(!(((key17 === "where") || (key17 === "lock")) || (key17 === "open"))){
-const err254 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+}
+if(data.gaps !== undefined){
+let data117 = data.gaps;
+if(Array.isArray(data117)){
+const len10 = data117.length;
+for(let i8=0; i8<len10; i8++){
+let data118 = data117[i8];
+if(data118 && typeof data118 == "object" && !Array.isArray(data118)){
+if(data118.probe === undefined){
+const err254 = {instancePath:instancePath+"/gaps/" + i8,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err254];
 }
@@ -3088,10 +3087,8 @@ vErrors.push(err254);
 }
 errors++;
 }
-}
-if(data117.where !== undefined){
-if(typeof data117.where !== "string"){
-const err255 = {instancePath:instancePath+"/store/where",schemaPath:"#/properties/store/properties/where/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data118.startMs === undefined){
+const err255 = {instancePath:instancePath+"/gaps/" + i8,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "startMs"},message:"must have required property '"+"startMs"+"'"};
 if(vErrors === null){
 vErrors = [err255];
 }
@@ -3100,16 +3097,8 @@ vErrors.push(err255);
 }
 errors++;
 }
-}
-if(data117.lock !== undefined){
-let data119 = data117.lock;
-const _errs266 = errors;
-let valid44 = true;
-const _errs267 = errors;
-const _errs268 = errors;
-const _errs269 = errors;
-if(data119 !== null){
-const err256 = {};
+if(data118.ms === undefined){
+const err256 = {instancePath:instancePath+"/gaps/" + i8,schemaPath:"#/properties/gaps/items/required",keyword:"required",params:{missingProperty: "ms"},message:"must have required property '"+"ms"+"'"};
 if(vErrors === null){
 vErrors = [err256];
 }
@@ -3118,9 +3107,9 @@ vErrors.push(err256);
 }
 errors++;
 }
-var valid45 = _errs269 === errors;
-if(valid45){
-const err257 = {};
+for(const key16 in data118){
+if(!(((key16 === "probe") || (key16 === "startMs")) || (key16 === "ms"))){
+const err257 = {instancePath:instancePath+"/gaps/" + i8,schemaPath:"#/properties/gaps/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err257];
 }
@@ -3129,32 +3118,10 @@ vErrors.push(err257);
 }
 errors++;
 }
-else {
-errors = _errs268;
-if(vErrors !== null){
-if(_errs268){
-vErrors.length = _errs268;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid3 = _errs267 === errors;
-errors = _errs266;
-if(vErrors !== null){
-if(_errs266){
-vErrors.length = _errs266;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid3){
-const _errs271 = errors;
-if(data119 && typeof data119 == "object" && !Array.isArray(data119)){
-if(data119.mode === undefined){
-const err258 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/required",keyword:"required",params:{missingProperty: "mode"},message:"must have required property '"+"mode"+"'"};
+if(data118.probe !== undefined){
+if(typeof data118.probe !== "string"){
+const err258 = {instancePath:instancePath+"/gaps/" + i8+"/probe",schemaPath:"#/properties/gaps/items/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err258];
 }
@@ -3163,8 +3130,11 @@ vErrors.push(err258);
 }
 errors++;
 }
-if(data119.until === undefined){
-const err259 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+}
+if(data118.startMs !== undefined){
+let data120 = data118.startMs;
+if(!((typeof data120 == "number") && (isFinite(data120)))){
+const err259 = {instancePath:instancePath+"/gaps/" + i8+"/startMs",schemaPath:"#/properties/gaps/items/properties/startMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err259];
 }
@@ -3173,9 +3143,11 @@ vErrors.push(err259);
 }
 errors++;
 }
-for(const key18 in data119){
-if(!((key18 === "mode") || (key18 === "until"))){
-const err260 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+}
+if(data118.ms !== undefined){
+let data121 = data118.ms;
+if(!((typeof data121 == "number") && (isFinite(data121)))){
+const err260 = {instancePath:instancePath+"/gaps/" + i8+"/ms",schemaPath:"#/properties/gaps/items/properties/ms/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err260];
 }
@@ -3185,10 +3157,9 @@ vErrors.push(err260);
 errors++;
 }
 }
-if(data119.mode !== undefined){
-let data120 = data119.mode;
-if(!((data120 === "governance") || (data120 === "compliance"))){
-const err261 = {instancePath:instancePath+"/store/lock/mode",schemaPath:"#/properties/store/properties/lock/then/properties/mode/enum",keyword:"enum",params:{allowedValues: schema31.properties.store.properties.lock.then.properties.mode.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err261 = {instancePath:instancePath+"/gaps/" + i8,schemaPath:"#/properties/gaps/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err261];
 }
@@ -3198,9 +3169,9 @@ vErrors.push(err261);
 errors++;
 }
 }
-if(data119.until !== undefined){
-if(typeof data119.until !== "string"){
-const err262 = {instancePath:instancePath+"/store/lock/until",schemaPath:"#/properties/store/properties/lock/then/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err262 = {instancePath:instancePath+"/gaps",schemaPath:"#/properties/gaps/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err262];
 }
@@ -3210,9 +3181,15 @@ vErrors.push(err262);
 errors++;
 }
 }
-}
-else {
-const err263 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.clock !== undefined){
+let data122 = data.clock;
+if(Array.isArray(data122)){
+const len11 = data122.length;
+for(let i9=0; i9<len11; i9++){
+let data123 = data122[i9];
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.span === undefined){
+const err263 = {instancePath:instancePath+"/clock/" + i9,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "span"},message:"must have required property '"+"span"+"'"};
 if(vErrors === null){
 vErrors = [err263];
 }
@@ -3221,11 +3198,8 @@ vErrors.push(err263);
 }
 errors++;
 }
-var _valid3 = _errs271 === errors;
-valid44 = _valid3;
-}
-if(!valid44){
-const err264 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data123.monotonicMs === undefined){
+const err264 = {instancePath:instancePath+"/clock/" + i9,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "monotonicMs"},message:"must have required property '"+"monotonicMs"+"'"};
 if(vErrors === null){
 vErrors = [err264];
 }
@@ -3234,16 +3208,8 @@ vErrors.push(err264);
 }
 errors++;
 }
-}
-if(data117.open !== undefined){
-let data122 = data117.open;
-if(Array.isArray(data122)){
-const len10 = data122.length;
-for(let i10=0; i10<len10; i10++){
-let data123 = data122[i10];
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-if(data123.run === undefined){
-const err265 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "run"},message:"must have required property '"+"run"+"'"};
+if(data123.utcMs === undefined){
+const err265 = {instancePath:instancePath+"/clock/" + i9,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "utcMs"},message:"must have required property '"+"utcMs"+"'"};
 if(vErrors === null){
 vErrors = [err265];
 }
@@ -3252,8 +3218,8 @@ vErrors.push(err265);
 }
 errors++;
 }
-if(data123.plan === undefined){
-const err266 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
+if(data123.countedMs === undefined){
+const err266 = {instancePath:instancePath+"/clock/" + i9,schemaPath:"#/properties/clock/items/required",keyword:"required",params:{missingProperty: "countedMs"},message:"must have required property '"+"countedMs"+"'"};
 if(vErrors === null){
 vErrors = [err266];
 }
@@ -3262,8 +3228,9 @@ vErrors.push(err266);
 }
 errors++;
 }
-if(data123.operator === undefined){
-const err267 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
+for(const key17 in data123){
+if(!((((key17 === "span") || (key17 === "monotonicMs")) || (key17 === "utcMs")) || (key17 === "countedMs"))){
+const err267 = {instancePath:instancePath+"/clock/" + i9,schemaPath:"#/properties/clock/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err267];
 }
@@ -3272,8 +3239,10 @@ vErrors.push(err267);
 }
 errors++;
 }
-if(data123.at === undefined){
-const err268 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+if(data123.span !== undefined){
+if(typeof data123.span !== "string"){
+const err268 = {instancePath:instancePath+"/clock/" + i9+"/span",schemaPath:"#/properties/clock/items/properties/span/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err268];
 }
@@ -3282,8 +3251,11 @@ vErrors.push(err268);
 }
 errors++;
 }
-if(data123.refused === undefined){
-const err269 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "refused"},message:"must have required property '"+"refused"+"'"};
+}
+if(data123.monotonicMs !== undefined){
+let data125 = data123.monotonicMs;
+if(!((typeof data125 == "number") && (isFinite(data125)))){
+const err269 = {instancePath:instancePath+"/clock/" + i9+"/monotonicMs",schemaPath:"#/properties/clock/items/properties/monotonicMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err269];
 }
@@ -3292,9 +3264,11 @@ vErrors.push(err269);
 }
 errors++;
 }
-for(const key19 in data123){
-if(!(((((key19 === "run") || (key19 === "plan")) || (key19 === "operator")) || (key19 === "at")) || (key19 === "refused"))){
-const err270 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+}
+if(data123.utcMs !== undefined){
+let data126 = data123.utcMs;
+if(!((typeof data126 == "number") && (isFinite(data126)))){
+const err270 = {instancePath:instancePath+"/clock/" + i9+"/utcMs",schemaPath:"#/properties/clock/items/properties/utcMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err270];
 }
@@ -3304,9 +3278,10 @@ vErrors.push(err270);
 errors++;
 }
 }
-if(data123.run !== undefined){
-if(typeof data123.run !== "string"){
-const err271 = {instancePath:instancePath+"/store/open/" + i10+"/run",schemaPath:"#/properties/store/properties/open/items/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data123.countedMs !== undefined){
+let data127 = data123.countedMs;
+if(!((typeof data127 == "number") && (isFinite(data127)))){
+const err271 = {instancePath:instancePath+"/clock/" + i9+"/countedMs",schemaPath:"#/properties/clock/items/properties/countedMs/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err271];
 }
@@ -3316,10 +3291,9 @@ vErrors.push(err271);
 errors++;
 }
 }
-if(data123.plan !== undefined){
-let data125 = data123.plan;
-if((typeof data125 !== "string") && (data125 !== null)){
-const err272 = {instancePath:instancePath+"/store/open/" + i10+"/plan",schemaPath:"#/properties/store/properties/open/items/properties/plan/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.plan.type},message:"must be string,null"};
+}
+else {
+const err272 = {instancePath:instancePath+"/clock/" + i9,schemaPath:"#/properties/clock/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err272];
 }
@@ -3329,10 +3303,9 @@ vErrors.push(err272);
 errors++;
 }
 }
-if(data123.operator !== undefined){
-let data126 = data123.operator;
-if((typeof data126 !== "string") && (data126 !== null)){
-const err273 = {instancePath:instancePath+"/store/open/" + i10+"/operator",schemaPath:"#/properties/store/properties/open/items/properties/operator/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.operator.type},message:"must be string,null"};
+}
+else {
+const err273 = {instancePath:instancePath+"/clock",schemaPath:"#/properties/clock/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err273];
 }
@@ -3342,10 +3315,13 @@ vErrors.push(err273);
 errors++;
 }
 }
-if(data123.at !== undefined){
-let data127 = data123.at;
-if((typeof data127 !== "string") && (data127 !== null)){
-const err274 = {instancePath:instancePath+"/store/open/" + i10+"/at",schemaPath:"#/properties/store/properties/open/items/properties/at/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.at.type},message:"must be string,null"};
+if(data.notProved !== undefined){
+let data128 = data.notProved;
+if(Array.isArray(data128)){
+const len12 = data128.length;
+for(let i10=0; i10<len12; i10++){
+if(typeof data128[i10] !== "string"){
+const err274 = {instancePath:instancePath+"/notProved/" + i10,schemaPath:"#/properties/notProved/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err274];
 }
@@ -3355,9 +3331,9 @@ vErrors.push(err274);
 errors++;
 }
 }
-if(data123.refused !== undefined){
-if(typeof data123.refused !== "boolean"){
-const err275 = {instancePath:instancePath+"/store/open/" + i10+"/refused",schemaPath:"#/properties/store/properties/open/items/properties/refused/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+}
+else {
+const err275 = {instancePath:instancePath+"/notProved",schemaPath:"#/properties/notProved/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err275];
 }
@@ -3367,9 +3343,11 @@ vErrors.push(err275);
 errors++;
 }
 }
-}
-else {
-const err276 = {instancePath:instancePath+"/store/open/" + i10,schemaPath:"#/properties/store/properties/open/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.store !== undefined){
+let data130 = data.store;
+if(data130 && typeof data130 == "object" && !Array.isArray(data130)){
+if(data130.where === undefined){
+const err276 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "where"},message:"must have required property '"+"where"+"'"};
 if(vErrors === null){
 vErrors = [err276];
 }
@@ -3378,10 +3356,8 @@ vErrors.push(err276);
 }
 errors++;
 }
-}
-}
-else {
-const err277 = {instancePath:instancePath+"/store/open",schemaPath:"#/properties/store/properties/open/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data130.lock === undefined){
+const err277 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "lock"},message:"must have required property '"+"lock"+"'"};
 if(vErrors === null){
 vErrors = [err277];
 }
@@ -3390,10 +3366,8 @@ vErrors.push(err277);
 }
 errors++;
 }
-}
-}
-else {
-const err278 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data130.open === undefined){
+const err278 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/required",keyword:"required",params:{missingProperty: "open"},message:"must have required property '"+"open"+"'"};
 if(vErrors === null){
 vErrors = [err278];
 }
@@ -3402,15 +3376,340 @@ vErrors.push(err278);
 }
 errors++;
 }
-}
-}
-else {
-const err279 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key18 in data130){
+if(!(((key18 === "where") || (key18 === "lock")) || (key18 === "open"))){
+const err279 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err279];
 }
 else {
 vErrors.push(err279);
+}
+errors++;
+}
+}
+if(data130.where !== undefined){
+if(typeof data130.where !== "string"){
+const err280 = {instancePath:instancePath+"/store/where",schemaPath:"#/properties/store/properties/where/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err280];
+}
+else {
+vErrors.push(err280);
+}
+errors++;
+}
+}
+if(data130.lock !== undefined){
+let data132 = data130.lock;
+const _errs293 = errors;
+let valid48 = true;
+const _errs294 = errors;
+const _errs295 = errors;
+const _errs296 = errors;
+if(data132 !== null){
+const err281 = {};
+if(vErrors === null){
+vErrors = [err281];
+}
+else {
+vErrors.push(err281);
+}
+errors++;
+}
+var valid49 = _errs296 === errors;
+if(valid49){
+const err282 = {};
+if(vErrors === null){
+vErrors = [err282];
+}
+else {
+vErrors.push(err282);
+}
+errors++;
+}
+else {
+errors = _errs295;
+if(vErrors !== null){
+if(_errs295){
+vErrors.length = _errs295;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid3 = _errs294 === errors;
+errors = _errs293;
+if(vErrors !== null){
+if(_errs293){
+vErrors.length = _errs293;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid3){
+const _errs298 = errors;
+if(data132 && typeof data132 == "object" && !Array.isArray(data132)){
+if(data132.mode === undefined){
+const err283 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/required",keyword:"required",params:{missingProperty: "mode"},message:"must have required property '"+"mode"+"'"};
+if(vErrors === null){
+vErrors = [err283];
+}
+else {
+vErrors.push(err283);
+}
+errors++;
+}
+if(data132.until === undefined){
+const err284 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+if(vErrors === null){
+vErrors = [err284];
+}
+else {
+vErrors.push(err284);
+}
+errors++;
+}
+for(const key19 in data132){
+if(!((key19 === "mode") || (key19 === "until"))){
+const err285 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err285];
+}
+else {
+vErrors.push(err285);
+}
+errors++;
+}
+}
+if(data132.mode !== undefined){
+let data133 = data132.mode;
+if(!((data133 === "governance") || (data133 === "compliance"))){
+const err286 = {instancePath:instancePath+"/store/lock/mode",schemaPath:"#/properties/store/properties/lock/then/properties/mode/enum",keyword:"enum",params:{allowedValues: schema31.properties.store.properties.lock.then.properties.mode.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err286];
+}
+else {
+vErrors.push(err286);
+}
+errors++;
+}
+}
+if(data132.until !== undefined){
+if(typeof data132.until !== "string"){
+const err287 = {instancePath:instancePath+"/store/lock/until",schemaPath:"#/properties/store/properties/lock/then/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err287];
+}
+else {
+vErrors.push(err287);
+}
+errors++;
+}
+}
+}
+else {
+const err288 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err288];
+}
+else {
+vErrors.push(err288);
+}
+errors++;
+}
+var _valid3 = _errs298 === errors;
+valid48 = _valid3;
+}
+if(!valid48){
+const err289 = {instancePath:instancePath+"/store/lock",schemaPath:"#/properties/store/properties/lock/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err289];
+}
+else {
+vErrors.push(err289);
+}
+errors++;
+}
+}
+if(data130.open !== undefined){
+let data135 = data130.open;
+if(Array.isArray(data135)){
+const len13 = data135.length;
+for(let i11=0; i11<len13; i11++){
+let data136 = data135[i11];
+if(data136 && typeof data136 == "object" && !Array.isArray(data136)){
+if(data136.run === undefined){
+const err290 = {instancePath:instancePath+"/store/open/" + i11,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "run"},message:"must have required property '"+"run"+"'"};
+if(vErrors === null){
+vErrors = [err290];
+}
+else {
+vErrors.push(err290);
+}
+errors++;
+}
+if(data136.plan === undefined){
+const err291 = {instancePath:instancePath+"/store/open/" + i11,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
+if(vErrors === null){
+vErrors = [err291];
+}
+else {
+vErrors.push(err291);
+}
+errors++;
+}
+if(data136.operator === undefined){
+const err292 = {instancePath:instancePath+"/store/open/" + i11,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
+if(vErrors === null){
+vErrors = [err292];
+}
+else {
+vErrors.push(err292);
+}
+errors++;
+}
+if(data136.at === undefined){
+const err293 = {instancePath:instancePath+"/store/open/" + i11,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err293];
+}
+else {
+vErrors.push(err293);
+}
+errors++;
+}
+if(data136.refused === undefined){
+const err294 = {instancePath:instancePath+"/store/open/" + i11,schemaPath:"#/properties/store/properties/open/items/required",keyword:"required",params:{missingProperty: "refused"},message:"must have required property '"+"refused"+"'"};
+if(vErrors === null){
+vErrors = [err294];
+}
+else {
+vErrors.push(err294);
+}
+errors++;
+}
+for(const key20 in data136){
+if(!(((((key20 === "run") || (key20 === "plan")) || (key20 === "operator")) || (key20 === "at")) || (key20 === "refused"))){
+const err295 = {instancePath:instancePath+"/store/open/" + i11,schemaPath:"#/properties/store/properties/open/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err295];
+}
+else {
+vErrors.push(err295);
+}
+errors++;
+}
+}
+if(data136.run !== undefined){
+if(typeof data136.run !== "string"){
+const err296 = {instancePath:instancePath+"/store/open/" + i11+"/run",schemaPath:"#/properties/store/properties/open/items/properties/run/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err296];
+}
+else {
+vErrors.push(err296);
+}
+errors++;
+}
+}
+if(data136.plan !== undefined){
+let data138 = data136.plan;
+if((typeof data138 !== "string") && (data138 !== null)){
+const err297 = {instancePath:instancePath+"/store/open/" + i11+"/plan",schemaPath:"#/properties/store/properties/open/items/properties/plan/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.plan.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err297];
+}
+else {
+vErrors.push(err297);
+}
+errors++;
+}
+}
+if(data136.operator !== undefined){
+let data139 = data136.operator;
+if((typeof data139 !== "string") && (data139 !== null)){
+const err298 = {instancePath:instancePath+"/store/open/" + i11+"/operator",schemaPath:"#/properties/store/properties/open/items/properties/operator/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.operator.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err298];
+}
+else {
+vErrors.push(err298);
+}
+errors++;
+}
+}
+if(data136.at !== undefined){
+let data140 = data136.at;
+if((typeof data140 !== "string") && (data140 !== null)){
+const err299 = {instancePath:instancePath+"/store/open/" + i11+"/at",schemaPath:"#/properties/store/properties/open/items/properties/at/type",keyword:"type",params:{type: schema31.properties.store.properties.open.items.properties.at.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err299];
+}
+else {
+vErrors.push(err299);
+}
+errors++;
+}
+}
+if(data136.refused !== undefined){
+if(typeof data136.refused !== "boolean"){
+const err300 = {instancePath:instancePath+"/store/open/" + i11+"/refused",schemaPath:"#/properties/store/properties/open/items/properties/refused/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err300];
+}
+else {
+vErrors.push(err300);
+}
+errors++;
+}
+}
+}
+else {
+const err301 = {instancePath:instancePath+"/store/open/" + i11,schemaPath:"#/properties/store/properties/open/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err301];
+}
+else {
+vErrors.push(err301);
+}
+errors++;
+}
+}
+}
+else {
+const err302 = {instancePath:instancePath+"/store/open",schemaPath:"#/properties/store/properties/open/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err302];
+}
+else {
+vErrors.push(err302);
+}
+errors++;
+}
+}
+}
+else {
+const err303 = {instancePath:instancePath+"/store",schemaPath:"#/properties/store/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err303];
+}
+else {
+vErrors.push(err303);
+}
+errors++;
+}
+}
+}
+else {
+const err304 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err304];
+}
+else {
+vErrors.push(err304);
 }
 errors++;
 }

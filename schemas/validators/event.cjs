@@ -2,13 +2,13 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}},"authenticated":{"type":"array","items":{"type":"object","required":["by","as"],"properties":{"by":{"enum":["operating-system","key"],"description":"key: the one that seals the bundle answered a challenge before the run"},"as":{"type":"string"}},"additionalProperties":false}},"machine":{"type":"object","required":["cpu","cpus","memoryBytes"],"properties":{"cpu":{"type":"string"},"cpus":{"type":"integer","minimum":0},"memoryBytes":{"type":"integer","minimum":0}},"additionalProperties":false},"earlier":{"type":"array","items":{"type":"object","required":["run","sha256","at","verdict","rtoMs","rpoMs","manualMs"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"},"at":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]},"manualMs":{"type":"number","description":"Waiting for people and their work"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.running"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit","started","ended","result","reason","cause","after"],"properties":{"unit":{"type":"string"},"started":{"type":"string"},"ended":{"type":"string"},"result":{"type":"string"},"reason":{"type":["string","null"]},"cause":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","unit.running","unit.finished","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}},"authenticated":{"type":"array","items":{"type":"object","required":["by","as"],"properties":{"by":{"enum":["operating-system","key"],"description":"key: the one that seals the bundle answered a challenge before the run"},"as":{"type":"string"}},"additionalProperties":false}},"machine":{"type":"object","required":["cpu","cpus","memoryBytes"],"properties":{"cpu":{"type":"string"},"cpus":{"type":"integer","minimum":0},"memoryBytes":{"type":"integer","minimum":0}},"additionalProperties":false},"earlier":{"type":"array","items":{"type":"object","required":["run","sha256","at","verdict","rtoMs","rpoMs","manualMs"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"},"at":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]},"manualMs":{"type":"number","description":"Waiting for people and their work"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.running"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit","started","ended","result","reason","cause","after"],"properties":{"unit":{"type":"string"},"started":{"type":"string"},"ended":{"type":"string"},"result":{"type":"string"},"reason":{"type":["string","null"]},"cause":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"cluster-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cluster","seen","revision","phase","reason","primary","target","members","ready","timeline","stamps"],"properties":{"cluster":{"type":"string","description":"Whose state, in the words of its system: `cluster shop/orders of k8s`"},"seen":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false,"description":"When the news of it came"},"revision":{"type":"string","description":"The system's own number of this state"},"phase":{"type":["string","null"]},"reason":{"type":["string","null"]},"primary":{"type":["string","null"]},"target":{"type":["string","null"]},"members":{"type":"integer","minimum":0,"description":"Wanted"},"ready":{"type":"integer","minimum":0},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"stamps":{"type":"object","description":"Times that its members wrote, each by a clock of its own","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archiving"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","by","to","uid","revision"],"properties":{"connection":{"type":"string"},"by":{"type":"string","description":"What decides where the server archives: an operator, in the words of its system"},"to":{"type":["string","null"]},"uid":{"type":"string","description":"Of the object that says so"},"revision":{"type":"string","description":"And which state of it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","cluster-state","archiving","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","unit.running","unit.finished","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
-const func5 = require("ajv/dist/runtime/ucs2length").default;
+const func6 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^\\d+$", "u");
 const pattern5 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern7 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
-const pattern26 = new RegExp("^[0-9a-f]{64}$", "u");
+const pattern27 = new RegExp("^[0-9a-f]{64}$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -9321,7 +9321,7 @@ errors++;
 }
 else {
 if(data140.kind !== undefined){
-if("infrastructure-code" !== data140.kind){
+if("cluster-state" !== data140.kind){
 const err694 = {};
 if(vErrors === null){
 vErrors = [err694];
@@ -9371,8 +9371,8 @@ errors++;
 if(data140.data !== undefined){
 let data280 = data140.data;
 if(data280 && typeof data280 == "object" && !Array.isArray(data280)){
-if(data280.connection === undefined){
-const err697 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data280.cluster === undefined){
+const err697 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "cluster"},message:"must have required property '"+"cluster"+"'"};
 if(vErrors === null){
 vErrors = [err697];
 }
@@ -9381,8 +9381,8 @@ vErrors.push(err697);
 }
 errors++;
 }
-if(data280.commit === undefined){
-const err698 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "commit"},message:"must have required property '"+"commit"+"'"};
+if(data280.seen === undefined){
+const err698 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "seen"},message:"must have required property '"+"seen"+"'"};
 if(vErrors === null){
 vErrors = [err698];
 }
@@ -9391,8 +9391,8 @@ vErrors.push(err698);
 }
 errors++;
 }
-if(data280.differing === undefined){
-const err699 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "differing"},message:"must have required property '"+"differing"+"'"};
+if(data280.revision === undefined){
+const err699 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "revision"},message:"must have required property '"+"revision"+"'"};
 if(vErrors === null){
 vErrors = [err699];
 }
@@ -9401,8 +9401,8 @@ vErrors.push(err699);
 }
 errors++;
 }
-if(data280.digest === undefined){
-const err700 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+if(data280.phase === undefined){
+const err700 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
 if(vErrors === null){
 vErrors = [err700];
 }
@@ -9411,8 +9411,8 @@ vErrors.push(err700);
 }
 errors++;
 }
-if(data280.units === undefined){
-const err701 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(data280.reason === undefined){
+const err701 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
 if(vErrors === null){
 vErrors = [err701];
 }
@@ -9421,9 +9421,8 @@ vErrors.push(err701);
 }
 errors++;
 }
-for(const key53 in data280){
-if(!(((((key53 === "connection") || (key53 === "commit")) || (key53 === "differing")) || (key53 === "digest")) || (key53 === "units"))){
-const err702 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
+if(data280.primary === undefined){
+const err702 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "primary"},message:"must have required property '"+"primary"+"'"};
 if(vErrors === null){
 vErrors = [err702];
 }
@@ -9432,10 +9431,8 @@ vErrors.push(err702);
 }
 errors++;
 }
-}
-if(data280.connection !== undefined){
-if(typeof data280.connection !== "string"){
-const err703 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data280.target === undefined){
+const err703 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
 if(vErrors === null){
 vErrors = [err703];
 }
@@ -9444,11 +9441,8 @@ vErrors.push(err703);
 }
 errors++;
 }
-}
-if(data280.commit !== undefined){
-let data282 = data280.commit;
-if((typeof data282 !== "string") && (data282 !== null)){
-const err704 = {instancePath:instancePath+"/data/data/commit",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/commit/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[9].then.properties.data.properties.commit.type},message:"must be string,null"};
+if(data280.members === undefined){
+const err704 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "members"},message:"must have required property '"+"members"+"'"};
 if(vErrors === null){
 vErrors = [err704];
 }
@@ -9457,14 +9451,8 @@ vErrors.push(err704);
 }
 errors++;
 }
-}
-if(data280.differing !== undefined){
-let data283 = data280.differing;
-if(Array.isArray(data283)){
-const len18 = data283.length;
-for(let i18=0; i18<len18; i18++){
-if(typeof data283[i18] !== "string"){
-const err705 = {instancePath:instancePath+"/data/data/differing/" + i18,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/differing/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data280.ready === undefined){
+const err705 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "ready"},message:"must have required property '"+"ready"+"'"};
 if(vErrors === null){
 vErrors = [err705];
 }
@@ -9473,10 +9461,8 @@ vErrors.push(err705);
 }
 errors++;
 }
-}
-}
-else {
-const err706 = {instancePath:instancePath+"/data/data/differing",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/differing/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data280.timeline === undefined){
+const err706 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err706];
 }
@@ -9485,10 +9471,8 @@ vErrors.push(err706);
 }
 errors++;
 }
-}
-if(data280.digest !== undefined){
-if(typeof data280.digest !== "string"){
-const err707 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data280.stamps === undefined){
+const err707 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "stamps"},message:"must have required property '"+"stamps"+"'"};
 if(vErrors === null){
 vErrors = [err707];
 }
@@ -9497,16 +9481,9 @@ vErrors.push(err707);
 }
 errors++;
 }
-}
-if(data280.units !== undefined){
-let data286 = data280.units;
-if(Array.isArray(data286)){
-const len19 = data286.length;
-for(let i19=0; i19<len19; i19++){
-let data287 = data286[i19];
-if(data287 && typeof data287 == "object" && !Array.isArray(data287)){
-if(data287.unit === undefined){
-const err708 = {instancePath:instancePath+"/data/data/units/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+for(const key53 in data280){
+if(!(func1.call(schema31.allOf[18].then.properties.data.allOf[9].then.properties.data.properties, key53))){
+const err708 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err708];
 }
@@ -9515,8 +9492,10 @@ vErrors.push(err708);
 }
 errors++;
 }
-if(data287.after === undefined){
-const err709 = {instancePath:instancePath+"/data/data/units/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "after"},message:"must have required property '"+"after"+"'"};
+}
+if(data280.cluster !== undefined){
+if(typeof data280.cluster !== "string"){
+const err709 = {instancePath:instancePath+"/data/data/cluster",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/cluster/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err709];
 }
@@ -9525,9 +9504,12 @@ vErrors.push(err709);
 }
 errors++;
 }
-for(const key54 in data287){
-if(!((key54 === "unit") || (key54 === "after"))){
-const err710 = {instancePath:instancePath+"/data/data/units/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
+}
+if(data280.seen !== undefined){
+let data282 = data280.seen;
+if(data282 && typeof data282 == "object" && !Array.isArray(data282)){
+if(data282.at === undefined){
+const err710 = {instancePath:instancePath+"/data/data/seen",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/seen/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err710];
 }
@@ -9536,12 +9518,8 @@ vErrors.push(err710);
 }
 errors++;
 }
-}
-if(data287.unit !== undefined){
-let data288 = data287.unit;
-if(typeof data288 === "string"){
-if(func5(data288) < 1){
-const err711 = {instancePath:instancePath+"/data/data/units/" + i19+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data282.mono === undefined){
+const err711 = {instancePath:instancePath+"/data/data/seen",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/seen/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err711];
 }
@@ -9550,9 +9528,9 @@ vErrors.push(err711);
 }
 errors++;
 }
-}
-else {
-const err712 = {instancePath:instancePath+"/data/data/units/" + i19+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key54 in data282){
+if(!((key54 === "at") || (key54 === "mono"))){
+const err712 = {instancePath:instancePath+"/data/data/seen",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/seen/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err712];
 }
@@ -9562,15 +9540,9 @@ vErrors.push(err712);
 errors++;
 }
 }
-if(data287.after !== undefined){
-let data289 = data287.after;
-if(Array.isArray(data289)){
-const len20 = data289.length;
-for(let i20=0; i20<len20; i20++){
-let data290 = data289[i20];
-if(typeof data290 === "string"){
-if(func5(data290) < 1){
-const err713 = {instancePath:instancePath+"/data/data/units/" + i19+"/after/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/after/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data282.at !== undefined){
+if(typeof data282.at !== "string"){
+const err713 = {instancePath:instancePath+"/data/data/seen/at",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/seen/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err713];
 }
@@ -9580,8 +9552,11 @@ vErrors.push(err713);
 errors++;
 }
 }
-else {
-const err714 = {instancePath:instancePath+"/data/data/units/" + i19+"/after/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/after/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data282.mono !== undefined){
+let data284 = data282.mono;
+if(typeof data284 === "string"){
+if(!pattern4.test(data284)){
+const err714 = {instancePath:instancePath+"/data/data/seen/mono",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/seen/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err714];
 }
@@ -9591,9 +9566,8 @@ vErrors.push(err714);
 errors++;
 }
 }
-}
 else {
-const err715 = {instancePath:instancePath+"/data/data/units/" + i19+"/after",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err715 = {instancePath:instancePath+"/data/data/seen/mono",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/seen/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err715];
 }
@@ -9605,7 +9579,7 @@ errors++;
 }
 }
 else {
-const err716 = {instancePath:instancePath+"/data/data/units/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err716 = {instancePath:instancePath+"/data/data/seen",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/seen/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err716];
 }
@@ -9615,9 +9589,9 @@ vErrors.push(err716);
 errors++;
 }
 }
-}
-else {
-const err717 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data280.revision !== undefined){
+if(typeof data280.revision !== "string"){
+const err717 = {instancePath:instancePath+"/data/data/revision",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/revision/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err717];
 }
@@ -9627,9 +9601,10 @@ vErrors.push(err717);
 errors++;
 }
 }
-}
-else {
-const err718 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data280.phase !== undefined){
+let data286 = data280.phase;
+if((typeof data286 !== "string") && (data286 !== null)){
+const err718 = {instancePath:instancePath+"/data/data/phase",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/phase/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[9].then.properties.data.properties.phase.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err718];
 }
@@ -9639,14 +9614,229 @@ vErrors.push(err718);
 errors++;
 }
 }
-}
-else {
-const err719 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data280.reason !== undefined){
+let data287 = data280.reason;
+if((typeof data287 !== "string") && (data287 !== null)){
+const err719 = {instancePath:instancePath+"/data/data/reason",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/reason/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[9].then.properties.data.properties.reason.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err719];
 }
 else {
 vErrors.push(err719);
+}
+errors++;
+}
+}
+if(data280.primary !== undefined){
+let data288 = data280.primary;
+if((typeof data288 !== "string") && (data288 !== null)){
+const err720 = {instancePath:instancePath+"/data/data/primary",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/primary/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[9].then.properties.data.properties.primary.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err720];
+}
+else {
+vErrors.push(err720);
+}
+errors++;
+}
+}
+if(data280.target !== undefined){
+let data289 = data280.target;
+if((typeof data289 !== "string") && (data289 !== null)){
+const err721 = {instancePath:instancePath+"/data/data/target",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/target/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[9].then.properties.data.properties.target.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err721];
+}
+else {
+vErrors.push(err721);
+}
+errors++;
+}
+}
+if(data280.members !== undefined){
+let data290 = data280.members;
+if(!(((typeof data290 == "number") && (!(data290 % 1) && !isNaN(data290))) && (isFinite(data290)))){
+const err722 = {instancePath:instancePath+"/data/data/members",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/members/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err722];
+}
+else {
+vErrors.push(err722);
+}
+errors++;
+}
+if((typeof data290 == "number") && (isFinite(data290))){
+if(data290 < 0 || isNaN(data290)){
+const err723 = {instancePath:instancePath+"/data/data/members",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/members/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err723];
+}
+else {
+vErrors.push(err723);
+}
+errors++;
+}
+}
+}
+if(data280.ready !== undefined){
+let data291 = data280.ready;
+if(!(((typeof data291 == "number") && (!(data291 % 1) && !isNaN(data291))) && (isFinite(data291)))){
+const err724 = {instancePath:instancePath+"/data/data/ready",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/ready/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err724];
+}
+else {
+vErrors.push(err724);
+}
+errors++;
+}
+if((typeof data291 == "number") && (isFinite(data291))){
+if(data291 < 0 || isNaN(data291)){
+const err725 = {instancePath:instancePath+"/data/data/ready",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/ready/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err725];
+}
+else {
+vErrors.push(err725);
+}
+errors++;
+}
+}
+}
+if(data280.timeline !== undefined){
+let data292 = data280.timeline;
+const _errs812 = errors;
+let valid194 = true;
+const _errs813 = errors;
+const _errs814 = errors;
+const _errs815 = errors;
+if(data292 !== null){
+const err726 = {};
+if(vErrors === null){
+vErrors = [err726];
+}
+else {
+vErrors.push(err726);
+}
+errors++;
+}
+var valid195 = _errs815 === errors;
+if(valid195){
+const err727 = {};
+if(vErrors === null){
+vErrors = [err727];
+}
+else {
+vErrors.push(err727);
+}
+errors++;
+}
+else {
+errors = _errs814;
+if(vErrors !== null){
+if(_errs814){
+vErrors.length = _errs814;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid36 = _errs813 === errors;
+errors = _errs812;
+if(vErrors !== null){
+if(_errs812){
+vErrors.length = _errs812;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid36){
+const _errs817 = errors;
+if(!(((typeof data292 == "number") && (!(data292 % 1) && !isNaN(data292))) && (isFinite(data292)))){
+const err728 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err728];
+}
+else {
+vErrors.push(err728);
+}
+errors++;
+}
+if((typeof data292 == "number") && (isFinite(data292))){
+if(data292 < 1 || isNaN(data292)){
+const err729 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err729];
+}
+else {
+vErrors.push(err729);
+}
+errors++;
+}
+}
+var _valid36 = _errs817 === errors;
+valid194 = _valid36;
+}
+if(!valid194){
+const err730 = {instancePath:instancePath+"/data/data/timeline",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err730];
+}
+else {
+vErrors.push(err730);
+}
+errors++;
+}
+}
+if(data280.stamps !== undefined){
+let data293 = data280.stamps;
+if(data293 && typeof data293 == "object" && !Array.isArray(data293)){
+for(const key55 in data293){
+if(typeof data293[key55] !== "string"){
+const err731 = {instancePath:instancePath+"/data/data/stamps/" + key55.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/stamps/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err731];
+}
+else {
+vErrors.push(err731);
+}
+errors++;
+}
+}
+}
+else {
+const err732 = {instancePath:instancePath+"/data/data/stamps",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/properties/stamps/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err732];
+}
+else {
+vErrors.push(err732);
+}
+errors++;
+}
+}
+}
+else {
+const err733 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err733];
+}
+else {
+vErrors.push(err733);
+}
+errors++;
+}
+}
+}
+else {
+const err734 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err734];
+}
+else {
+vErrors.push(err734);
 }
 errors++;
 }
@@ -9659,12 +9849,12 @@ props31.kind = true;
 }
 }
 if(!valid189){
-const err720 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err735 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err720];
+vErrors = [err735];
 }
 else {
-vErrors.push(err720);
+vErrors.push(err735);
 }
 errors++;
 }
@@ -9677,200 +9867,14 @@ props19 = props19 || {};
 Object.assign(props19, props31);
 }
 }
-const _errs810 = errors;
-let valid200 = true;
-const _errs811 = errors;
-if(errors === _errs811){
+const _errs825 = errors;
+let valid197 = true;
+const _errs826 = errors;
+if(errors === _errs826){
 if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing29;
 if((data140.kind === undefined) && (missing29 = "kind")){
-const err721 = {};
-if(vErrors === null){
-vErrors = [err721];
-}
-else {
-vErrors.push(err721);
-}
-errors++;
-}
-else {
-if(data140.kind !== undefined){
-if("infrastructure-plan" !== data140.kind){
-const err722 = {};
-if(vErrors === null){
-vErrors = [err722];
-}
-else {
-vErrors.push(err722);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err723 = {};
-if(vErrors === null){
-vErrors = [err723];
-}
-else {
-vErrors.push(err723);
-}
-errors++;
-}
-}
-var _valid36 = _errs811 === errors;
-errors = _errs810;
-if(vErrors !== null){
-if(_errs810){
-vErrors.length = _errs810;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid36){
-const _errs814 = errors;
-if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
-if(data140.data === undefined){
-const err724 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err724];
-}
-else {
-vErrors.push(err724);
-}
-errors++;
-}
-if(data140.data !== undefined){
-let data292 = data140.data;
-if(data292 && typeof data292 == "object" && !Array.isArray(data292)){
-if(data292.connection === undefined){
-const err725 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err725];
-}
-else {
-vErrors.push(err725);
-}
-errors++;
-}
-if(data292.plan === undefined){
-const err726 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
-if(vErrors === null){
-vErrors = [err726];
-}
-else {
-vErrors.push(err726);
-}
-errors++;
-}
-if(data292.destroys === undefined){
-const err727 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "destroys"},message:"must have required property '"+"destroys"+"'"};
-if(vErrors === null){
-vErrors = [err727];
-}
-else {
-vErrors.push(err727);
-}
-errors++;
-}
-if(data292.env === undefined){
-const err728 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "env"},message:"must have required property '"+"env"+"'"};
-if(vErrors === null){
-vErrors = [err728];
-}
-else {
-vErrors.push(err728);
-}
-errors++;
-}
-if(data292.targets === undefined){
-const err729 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "targets"},message:"must have required property '"+"targets"+"'"};
-if(vErrors === null){
-vErrors = [err729];
-}
-else {
-vErrors.push(err729);
-}
-errors++;
-}
-if(data292.units === undefined){
-const err730 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
-if(vErrors === null){
-vErrors = [err730];
-}
-else {
-vErrors.push(err730);
-}
-errors++;
-}
-for(const key55 in data292){
-if(!((((((key55 === "connection") || (key55 === "plan")) || (key55 === "destroys")) || (key55 === "env")) || (key55 === "targets")) || (key55 === "units"))){
-const err731 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err731];
-}
-else {
-vErrors.push(err731);
-}
-errors++;
-}
-}
-if(data292.connection !== undefined){
-if(typeof data292.connection !== "string"){
-const err732 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err732];
-}
-else {
-vErrors.push(err732);
-}
-errors++;
-}
-}
-if(data292.plan !== undefined){
-if(typeof data292.plan !== "string"){
-const err733 = {instancePath:instancePath+"/data/data/plan",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/plan/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err733];
-}
-else {
-vErrors.push(err733);
-}
-errors++;
-}
-}
-if(data292.destroys !== undefined){
-if(typeof data292.destroys !== "boolean"){
-const err734 = {instancePath:instancePath+"/data/data/destroys",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/destroys/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err734];
-}
-else {
-vErrors.push(err734);
-}
-errors++;
-}
-}
-if(data292.env !== undefined){
-let data296 = data292.env;
-if(data296 && typeof data296 == "object" && !Array.isArray(data296)){
-for(const key56 in data296){
-if(typeof data296[key56] !== "string"){
-const err735 = {instancePath:instancePath+"/data/data/env/" + key56.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/env/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err735];
-}
-else {
-vErrors.push(err735);
-}
-errors++;
-}
-}
-}
-else {
-const err736 = {instancePath:instancePath+"/data/data/env",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/env/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err736 = {};
 if(vErrors === null){
 vErrors = [err736];
 }
@@ -9879,14 +9883,10 @@ vErrors.push(err736);
 }
 errors++;
 }
-}
-if(data292.targets !== undefined){
-let data298 = data292.targets;
-if(Array.isArray(data298)){
-const len21 = data298.length;
-for(let i21=0; i21<len21; i21++){
-if(typeof data298[i21] !== "string"){
-const err737 = {instancePath:instancePath+"/data/data/targets/" + i21,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/targets/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data140.kind !== undefined){
+if("archiving" !== data140.kind){
+const err737 = {};
 if(vErrors === null){
 vErrors = [err737];
 }
@@ -9897,8 +9897,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err738 = {instancePath:instancePath+"/data/data/targets",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/targets/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err738 = {};
 if(vErrors === null){
 vErrors = [err738];
 }
@@ -9908,15 +9909,21 @@ vErrors.push(err738);
 errors++;
 }
 }
-if(data292.units !== undefined){
-let data300 = data292.units;
-if(Array.isArray(data300)){
-const len22 = data300.length;
-for(let i22=0; i22<len22; i22++){
-let data301 = data300[i22];
-if(data301 && typeof data301 == "object" && !Array.isArray(data301)){
-if(data301.unit === undefined){
-const err739 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+var _valid37 = _errs826 === errors;
+errors = _errs825;
+if(vErrors !== null){
+if(_errs825){
+vErrors.length = _errs825;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid37){
+const _errs829 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err739 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err739];
 }
@@ -9925,8 +9932,11 @@ vErrors.push(err739);
 }
 errors++;
 }
-if(data301.sha256 === undefined){
-const err740 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+if(data140.data !== undefined){
+let data296 = data140.data;
+if(data296 && typeof data296 == "object" && !Array.isArray(data296)){
+if(data296.connection === undefined){
+const err740 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err740];
 }
@@ -9935,8 +9945,8 @@ vErrors.push(err740);
 }
 errors++;
 }
-if(data301.create === undefined){
-const err741 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "create"},message:"must have required property '"+"create"+"'"};
+if(data296.by === undefined){
+const err741 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
 if(vErrors === null){
 vErrors = [err741];
 }
@@ -9945,8 +9955,8 @@ vErrors.push(err741);
 }
 errors++;
 }
-if(data301.update === undefined){
-const err742 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "update"},message:"must have required property '"+"update"+"'"};
+if(data296.to === undefined){
+const err742 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
 if(vErrors === null){
 vErrors = [err742];
 }
@@ -9955,8 +9965,8 @@ vErrors.push(err742);
 }
 errors++;
 }
-if(data301.replace === undefined){
-const err743 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "replace"},message:"must have required property '"+"replace"+"'"};
+if(data296.uid === undefined){
+const err743 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "uid"},message:"must have required property '"+"uid"+"'"};
 if(vErrors === null){
 vErrors = [err743];
 }
@@ -9965,8 +9975,8 @@ vErrors.push(err743);
 }
 errors++;
 }
-if(data301.destroy === undefined){
-const err744 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "destroy"},message:"must have required property '"+"destroy"+"'"};
+if(data296.revision === undefined){
+const err744 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "revision"},message:"must have required property '"+"revision"+"'"};
 if(vErrors === null){
 vErrors = [err744];
 }
@@ -9975,8 +9985,9 @@ vErrors.push(err744);
 }
 errors++;
 }
-if(data301.gone === undefined){
-const err745 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "gone"},message:"must have required property '"+"gone"+"'"};
+for(const key56 in data296){
+if(!(((((key56 === "connection") || (key56 === "by")) || (key56 === "to")) || (key56 === "uid")) || (key56 === "revision"))){
+const err745 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err745];
 }
@@ -9985,8 +9996,10 @@ vErrors.push(err745);
 }
 errors++;
 }
-if(data301.provisional === undefined){
-const err746 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "provisional"},message:"must have required property '"+"provisional"+"'"};
+}
+if(data296.connection !== undefined){
+if(typeof data296.connection !== "string"){
+const err746 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err746];
 }
@@ -9995,9 +10008,10 @@ vErrors.push(err746);
 }
 errors++;
 }
-for(const key57 in data301){
-if(!((((((((key57 === "unit") || (key57 === "sha256")) || (key57 === "create")) || (key57 === "update")) || (key57 === "replace")) || (key57 === "destroy")) || (key57 === "gone")) || (key57 === "provisional"))){
-const err747 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
+}
+if(data296.by !== undefined){
+if(typeof data296.by !== "string"){
+const err747 = {instancePath:instancePath+"/data/data/by",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err747];
 }
@@ -10007,11 +10021,10 @@ vErrors.push(err747);
 errors++;
 }
 }
-if(data301.unit !== undefined){
-let data302 = data301.unit;
-if(typeof data302 === "string"){
-if(func5(data302) < 1){
-const err748 = {instancePath:instancePath+"/data/data/units/" + i22+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data296.to !== undefined){
+let data299 = data296.to;
+if((typeof data299 !== "string") && (data299 !== null)){
+const err748 = {instancePath:instancePath+"/data/data/to",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/to/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[10].then.properties.data.properties.to.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err748];
 }
@@ -10021,8 +10034,9 @@ vErrors.push(err748);
 errors++;
 }
 }
-else {
-const err749 = {instancePath:instancePath+"/data/data/units/" + i22+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data296.uid !== undefined){
+if(typeof data296.uid !== "string"){
+const err749 = {instancePath:instancePath+"/data/data/uid",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/uid/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err749];
 }
@@ -10032,9 +10046,9 @@ vErrors.push(err749);
 errors++;
 }
 }
-if(data301.sha256 !== undefined){
-if(typeof data301.sha256 !== "string"){
-const err750 = {instancePath:instancePath+"/data/data/units/" + i22+"/sha256",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data296.revision !== undefined){
+if(typeof data296.revision !== "string"){
+const err750 = {instancePath:instancePath+"/data/data/revision",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/revision/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err750];
 }
@@ -10044,10 +10058,9 @@ vErrors.push(err750);
 errors++;
 }
 }
-if(data301.create !== undefined){
-let data304 = data301.create;
-if(!(((typeof data304 == "number") && (!(data304 % 1) && !isNaN(data304))) && (isFinite(data304)))){
-const err751 = {instancePath:instancePath+"/data/data/units/" + i22+"/create",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/create/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err751 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err751];
 }
@@ -10056,9 +10069,10 @@ vErrors.push(err751);
 }
 errors++;
 }
-if((typeof data304 == "number") && (isFinite(data304))){
-if(data304 < 0 || isNaN(data304)){
-const err752 = {instancePath:instancePath+"/data/data/units/" + i22+"/create",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/create/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err752 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err752];
 }
@@ -10067,185 +10081,21 @@ vErrors.push(err752);
 }
 errors++;
 }
-}
-}
-if(data301.update !== undefined){
-let data305 = data301.update;
-if(!(((typeof data305 == "number") && (!(data305 % 1) && !isNaN(data305))) && (isFinite(data305)))){
-const err753 = {instancePath:instancePath+"/data/data/units/" + i22+"/update",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/update/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err753];
-}
-else {
-vErrors.push(err753);
-}
-errors++;
-}
-if((typeof data305 == "number") && (isFinite(data305))){
-if(data305 < 0 || isNaN(data305)){
-const err754 = {instancePath:instancePath+"/data/data/units/" + i22+"/update",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/update/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err754];
-}
-else {
-vErrors.push(err754);
-}
-errors++;
-}
-}
-}
-if(data301.replace !== undefined){
-let data306 = data301.replace;
-if(!(((typeof data306 == "number") && (!(data306 % 1) && !isNaN(data306))) && (isFinite(data306)))){
-const err755 = {instancePath:instancePath+"/data/data/units/" + i22+"/replace",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/replace/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err755];
-}
-else {
-vErrors.push(err755);
-}
-errors++;
-}
-if((typeof data306 == "number") && (isFinite(data306))){
-if(data306 < 0 || isNaN(data306)){
-const err756 = {instancePath:instancePath+"/data/data/units/" + i22+"/replace",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/replace/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err756];
-}
-else {
-vErrors.push(err756);
-}
-errors++;
-}
-}
-}
-if(data301.destroy !== undefined){
-let data307 = data301.destroy;
-if(!(((typeof data307 == "number") && (!(data307 % 1) && !isNaN(data307))) && (isFinite(data307)))){
-const err757 = {instancePath:instancePath+"/data/data/units/" + i22+"/destroy",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/destroy/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err757];
-}
-else {
-vErrors.push(err757);
-}
-errors++;
-}
-if((typeof data307 == "number") && (isFinite(data307))){
-if(data307 < 0 || isNaN(data307)){
-const err758 = {instancePath:instancePath+"/data/data/units/" + i22+"/destroy",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/destroy/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err758];
-}
-else {
-vErrors.push(err758);
-}
-errors++;
-}
-}
-}
-if(data301.gone !== undefined){
-let data308 = data301.gone;
-if(Array.isArray(data308)){
-const len23 = data308.length;
-for(let i23=0; i23<len23; i23++){
-if(typeof data308[i23] !== "string"){
-const err759 = {instancePath:instancePath+"/data/data/units/" + i22+"/gone/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/gone/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err759];
-}
-else {
-vErrors.push(err759);
-}
-errors++;
-}
-}
-}
-else {
-const err760 = {instancePath:instancePath+"/data/data/units/" + i22+"/gone",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/gone/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err760];
-}
-else {
-vErrors.push(err760);
-}
-errors++;
-}
-}
-if(data301.provisional !== undefined){
-if(typeof data301.provisional !== "boolean"){
-const err761 = {instancePath:instancePath+"/data/data/units/" + i22+"/provisional",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/properties/provisional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err761];
-}
-else {
-vErrors.push(err761);
-}
-errors++;
-}
-}
-}
-else {
-const err762 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err762];
-}
-else {
-vErrors.push(err762);
-}
-errors++;
-}
-}
-}
-else {
-const err763 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err763];
-}
-else {
-vErrors.push(err763);
-}
-errors++;
-}
-}
-}
-else {
-const err764 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err764];
-}
-else {
-vErrors.push(err764);
-}
-errors++;
-}
-}
-}
-else {
-const err765 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err765];
-}
-else {
-vErrors.push(err765);
-}
-errors++;
-}
-var _valid36 = _errs814 === errors;
-valid200 = _valid36;
-if(valid200){
+var _valid37 = _errs829 === errors;
+valid197 = _valid37;
+if(valid197){
 var props32 = {};
 props32.data = true;
 props32.kind = true;
 }
 }
-if(!valid200){
-const err766 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid197){
+const err753 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err766];
+vErrors = [err753];
 }
 else {
-vErrors.push(err766);
+vErrors.push(err753);
 }
 errors++;
 }
@@ -10258,14 +10108,180 @@ props19 = props19 || {};
 Object.assign(props19, props32);
 }
 }
-const _errs858 = errors;
-let valid212 = true;
-const _errs859 = errors;
-if(errors === _errs859){
+const _errs845 = errors;
+let valid201 = true;
+const _errs846 = errors;
+if(errors === _errs846){
 if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing30;
 if((data140.kind === undefined) && (missing30 = "kind")){
-const err767 = {};
+const err754 = {};
+if(vErrors === null){
+vErrors = [err754];
+}
+else {
+vErrors.push(err754);
+}
+errors++;
+}
+else {
+if(data140.kind !== undefined){
+if("infrastructure-code" !== data140.kind){
+const err755 = {};
+if(vErrors === null){
+vErrors = [err755];
+}
+else {
+vErrors.push(err755);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err756 = {};
+if(vErrors === null){
+vErrors = [err756];
+}
+else {
+vErrors.push(err756);
+}
+errors++;
+}
+}
+var _valid38 = _errs846 === errors;
+errors = _errs845;
+if(vErrors !== null){
+if(_errs845){
+vErrors.length = _errs845;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid38){
+const _errs849 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err757 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err757];
+}
+else {
+vErrors.push(err757);
+}
+errors++;
+}
+if(data140.data !== undefined){
+let data303 = data140.data;
+if(data303 && typeof data303 == "object" && !Array.isArray(data303)){
+if(data303.connection === undefined){
+const err758 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(vErrors === null){
+vErrors = [err758];
+}
+else {
+vErrors.push(err758);
+}
+errors++;
+}
+if(data303.commit === undefined){
+const err759 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "commit"},message:"must have required property '"+"commit"+"'"};
+if(vErrors === null){
+vErrors = [err759];
+}
+else {
+vErrors.push(err759);
+}
+errors++;
+}
+if(data303.differing === undefined){
+const err760 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "differing"},message:"must have required property '"+"differing"+"'"};
+if(vErrors === null){
+vErrors = [err760];
+}
+else {
+vErrors.push(err760);
+}
+errors++;
+}
+if(data303.digest === undefined){
+const err761 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+if(vErrors === null){
+vErrors = [err761];
+}
+else {
+vErrors.push(err761);
+}
+errors++;
+}
+if(data303.units === undefined){
+const err762 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(vErrors === null){
+vErrors = [err762];
+}
+else {
+vErrors.push(err762);
+}
+errors++;
+}
+for(const key57 in data303){
+if(!(((((key57 === "connection") || (key57 === "commit")) || (key57 === "differing")) || (key57 === "digest")) || (key57 === "units"))){
+const err763 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err763];
+}
+else {
+vErrors.push(err763);
+}
+errors++;
+}
+}
+if(data303.connection !== undefined){
+if(typeof data303.connection !== "string"){
+const err764 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err764];
+}
+else {
+vErrors.push(err764);
+}
+errors++;
+}
+}
+if(data303.commit !== undefined){
+let data305 = data303.commit;
+if((typeof data305 !== "string") && (data305 !== null)){
+const err765 = {instancePath:instancePath+"/data/data/commit",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/commit/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[11].then.properties.data.properties.commit.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err765];
+}
+else {
+vErrors.push(err765);
+}
+errors++;
+}
+}
+if(data303.differing !== undefined){
+let data306 = data303.differing;
+if(Array.isArray(data306)){
+const len18 = data306.length;
+for(let i18=0; i18<len18; i18++){
+if(typeof data306[i18] !== "string"){
+const err766 = {instancePath:instancePath+"/data/data/differing/" + i18,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/differing/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err766];
+}
+else {
+vErrors.push(err766);
+}
+errors++;
+}
+}
+}
+else {
+const err767 = {instancePath:instancePath+"/data/data/differing",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/differing/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err767];
 }
@@ -10274,10 +10290,10 @@ vErrors.push(err767);
 }
 errors++;
 }
-else {
-if(data140.kind !== undefined){
-if("infrastructure-state" !== data140.kind){
-const err768 = {};
+}
+if(data303.digest !== undefined){
+if(typeof data303.digest !== "string"){
+const err768 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err768];
 }
@@ -10287,10 +10303,15 @@ vErrors.push(err768);
 errors++;
 }
 }
-}
-}
-else {
-const err769 = {};
+if(data303.units !== undefined){
+let data309 = data303.units;
+if(Array.isArray(data309)){
+const len19 = data309.length;
+for(let i19=0; i19<len19; i19++){
+let data310 = data309[i19];
+if(data310 && typeof data310 == "object" && !Array.isArray(data310)){
+if(data310.unit === undefined){
+const err769 = {instancePath:instancePath+"/data/data/units/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err769];
 }
@@ -10299,22 +10320,8 @@ vErrors.push(err769);
 }
 errors++;
 }
-}
-var _valid37 = _errs859 === errors;
-errors = _errs858;
-if(vErrors !== null){
-if(_errs858){
-vErrors.length = _errs858;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid37){
-const _errs862 = errors;
-if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
-if(data140.data === undefined){
-const err770 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data310.after === undefined){
+const err770 = {instancePath:instancePath+"/data/data/units/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "after"},message:"must have required property '"+"after"+"'"};
 if(vErrors === null){
 vErrors = [err770];
 }
@@ -10323,11 +10330,9 @@ vErrors.push(err770);
 }
 errors++;
 }
-if(data140.data !== undefined){
-let data312 = data140.data;
-if(data312 && typeof data312 == "object" && !Array.isArray(data312)){
-if(data312.connection === undefined){
-const err771 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+for(const key58 in data310){
+if(!((key58 === "unit") || (key58 === "after"))){
+const err771 = {instancePath:instancePath+"/data/data/units/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err771];
 }
@@ -10336,8 +10341,12 @@ vErrors.push(err771);
 }
 errors++;
 }
-if(data312.when === undefined){
-const err772 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+}
+if(data310.unit !== undefined){
+let data311 = data310.unit;
+if(typeof data311 === "string"){
+if(func6(data311) < 1){
+const err772 = {instancePath:instancePath+"/data/data/units/" + i19+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err772];
 }
@@ -10346,8 +10355,9 @@ vErrors.push(err772);
 }
 errors++;
 }
-if(data312.units === undefined){
-const err773 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+}
+else {
+const err773 = {instancePath:instancePath+"/data/data/units/" + i19+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err773];
 }
@@ -10356,9 +10366,16 @@ vErrors.push(err773);
 }
 errors++;
 }
-for(const key58 in data312){
-if(!(((key58 === "connection") || (key58 === "when")) || (key58 === "units"))){
-const err774 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
+}
+if(data310.after !== undefined){
+let data312 = data310.after;
+if(Array.isArray(data312)){
+const len20 = data312.length;
+for(let i20=0; i20<len20; i20++){
+let data313 = data312[i20];
+if(typeof data313 === "string"){
+if(func6(data313) < 1){
+const err774 = {instancePath:instancePath+"/data/data/units/" + i19+"/after/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/after/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err774];
 }
@@ -10368,9 +10385,8 @@ vErrors.push(err774);
 errors++;
 }
 }
-if(data312.connection !== undefined){
-if(typeof data312.connection !== "string"){
-const err775 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err775 = {instancePath:instancePath+"/data/data/units/" + i19+"/after/" + i20,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/after/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err775];
 }
@@ -10380,10 +10396,9 @@ vErrors.push(err775);
 errors++;
 }
 }
-if(data312.when !== undefined){
-let data314 = data312.when;
-if(!(((data314 === "before") || (data314 === "applied")) || (data314 === "destroyed"))){
-const err776 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[11].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err776 = {instancePath:instancePath+"/data/data/units/" + i19+"/after",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err776];
 }
@@ -10393,15 +10408,9 @@ vErrors.push(err776);
 errors++;
 }
 }
-if(data312.units !== undefined){
-let data315 = data312.units;
-if(Array.isArray(data315)){
-const len24 = data315.length;
-for(let i24=0; i24<len24; i24++){
-let data316 = data315[i24];
-if(data316 && typeof data316 == "object" && !Array.isArray(data316)){
-if(data316.unit === undefined){
-const err777 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+}
+else {
+const err777 = {instancePath:instancePath+"/data/data/units/" + i19,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err777];
 }
@@ -10410,8 +10419,10 @@ vErrors.push(err777);
 }
 errors++;
 }
-if(data316.lineage === undefined){
-const err778 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "lineage"},message:"must have required property '"+"lineage"+"'"};
+}
+}
+else {
+const err778 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err778];
 }
@@ -10420,8 +10431,10 @@ vErrors.push(err778);
 }
 errors++;
 }
-if(data316.serial === undefined){
-const err779 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "serial"},message:"must have required property '"+"serial"+"'"};
+}
+}
+else {
+const err779 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err779];
 }
@@ -10430,8 +10443,10 @@ vErrors.push(err779);
 }
 errors++;
 }
-if(data316.resources === undefined){
-const err780 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "resources"},message:"must have required property '"+"resources"+"'"};
+}
+}
+else {
+const err780 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err780];
 }
@@ -10440,230 +10455,21 @@ vErrors.push(err780);
 }
 errors++;
 }
-for(const key59 in data316){
-if(!((((key59 === "unit") || (key59 === "lineage")) || (key59 === "serial")) || (key59 === "resources"))){
-const err781 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err781];
-}
-else {
-vErrors.push(err781);
-}
-errors++;
-}
-}
-if(data316.unit !== undefined){
-let data317 = data316.unit;
-if(typeof data317 === "string"){
-if(func5(data317) < 1){
-const err782 = {instancePath:instancePath+"/data/data/units/" + i24+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
-if(vErrors === null){
-vErrors = [err782];
-}
-else {
-vErrors.push(err782);
-}
-errors++;
-}
-}
-else {
-const err783 = {instancePath:instancePath+"/data/data/units/" + i24+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err783];
-}
-else {
-vErrors.push(err783);
-}
-errors++;
-}
-}
-if(data316.lineage !== undefined){
-let data318 = data316.lineage;
-if((typeof data318 !== "string") && (data318 !== null)){
-const err784 = {instancePath:instancePath+"/data/data/units/" + i24+"/lineage",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/lineage/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[11].then.properties.data.properties.units.items.properties.lineage.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err784];
-}
-else {
-vErrors.push(err784);
-}
-errors++;
-}
-}
-if(data316.serial !== undefined){
-let data319 = data316.serial;
-const _errs880 = errors;
-let valid219 = true;
-const _errs881 = errors;
-const _errs882 = errors;
-const _errs883 = errors;
-if(data319 !== null){
-const err785 = {};
-if(vErrors === null){
-vErrors = [err785];
-}
-else {
-vErrors.push(err785);
-}
-errors++;
-}
-var valid220 = _errs883 === errors;
-if(valid220){
-const err786 = {};
-if(vErrors === null){
-vErrors = [err786];
-}
-else {
-vErrors.push(err786);
-}
-errors++;
-}
-else {
-errors = _errs882;
-if(vErrors !== null){
-if(_errs882){
-vErrors.length = _errs882;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid38 = _errs881 === errors;
-errors = _errs880;
-if(vErrors !== null){
-if(_errs880){
-vErrors.length = _errs880;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid38){
-const _errs885 = errors;
-if(!(((typeof data319 == "number") && (!(data319 % 1) && !isNaN(data319))) && (isFinite(data319)))){
-const err787 = {instancePath:instancePath+"/data/data/units/" + i24+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/serial/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err787];
-}
-else {
-vErrors.push(err787);
-}
-errors++;
-}
-if((typeof data319 == "number") && (isFinite(data319))){
-if(data319 < 0 || isNaN(data319)){
-const err788 = {instancePath:instancePath+"/data/data/units/" + i24+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/serial/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err788];
-}
-else {
-vErrors.push(err788);
-}
-errors++;
-}
-}
-var _valid38 = _errs885 === errors;
-valid219 = _valid38;
-}
-if(!valid219){
-const err789 = {instancePath:instancePath+"/data/data/units/" + i24+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/serial/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err789];
-}
-else {
-vErrors.push(err789);
-}
-errors++;
-}
-}
-if(data316.resources !== undefined){
-let data320 = data316.resources;
-if(!(((typeof data320 == "number") && (!(data320 % 1) && !isNaN(data320))) && (isFinite(data320)))){
-const err790 = {instancePath:instancePath+"/data/data/units/" + i24+"/resources",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/resources/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err790];
-}
-else {
-vErrors.push(err790);
-}
-errors++;
-}
-if((typeof data320 == "number") && (isFinite(data320))){
-if(data320 < 0 || isNaN(data320)){
-const err791 = {instancePath:instancePath+"/data/data/units/" + i24+"/resources",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/properties/resources/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err791];
-}
-else {
-vErrors.push(err791);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err792 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err792];
-}
-else {
-vErrors.push(err792);
-}
-errors++;
-}
-}
-}
-else {
-const err793 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err793];
-}
-else {
-vErrors.push(err793);
-}
-errors++;
-}
-}
-}
-else {
-const err794 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err794];
-}
-else {
-vErrors.push(err794);
-}
-errors++;
-}
-}
-}
-else {
-const err795 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err795];
-}
-else {
-vErrors.push(err795);
-}
-errors++;
-}
-var _valid37 = _errs862 === errors;
-valid212 = _valid37;
-if(valid212){
+var _valid38 = _errs849 === errors;
+valid201 = _valid38;
+if(valid201){
 var props33 = {};
 props33.data = true;
 props33.kind = true;
 }
 }
-if(!valid212){
-const err796 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid201){
+const err781 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err796];
+vErrors = [err781];
 }
 else {
-vErrors.push(err796);
+vErrors.push(err781);
 }
 errors++;
 }
@@ -10676,14 +10482,200 @@ props19 = props19 || {};
 Object.assign(props19, props33);
 }
 }
-const _errs890 = errors;
-let valid221 = true;
-const _errs891 = errors;
-if(errors === _errs891){
+const _errs876 = errors;
+let valid212 = true;
+const _errs877 = errors;
+if(errors === _errs877){
 if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing31;
 if((data140.kind === undefined) && (missing31 = "kind")){
-const err797 = {};
+const err782 = {};
+if(vErrors === null){
+vErrors = [err782];
+}
+else {
+vErrors.push(err782);
+}
+errors++;
+}
+else {
+if(data140.kind !== undefined){
+if("infrastructure-plan" !== data140.kind){
+const err783 = {};
+if(vErrors === null){
+vErrors = [err783];
+}
+else {
+vErrors.push(err783);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err784 = {};
+if(vErrors === null){
+vErrors = [err784];
+}
+else {
+vErrors.push(err784);
+}
+errors++;
+}
+}
+var _valid39 = _errs877 === errors;
+errors = _errs876;
+if(vErrors !== null){
+if(_errs876){
+vErrors.length = _errs876;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid39){
+const _errs880 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err785 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err785];
+}
+else {
+vErrors.push(err785);
+}
+errors++;
+}
+if(data140.data !== undefined){
+let data315 = data140.data;
+if(data315 && typeof data315 == "object" && !Array.isArray(data315)){
+if(data315.connection === undefined){
+const err786 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(vErrors === null){
+vErrors = [err786];
+}
+else {
+vErrors.push(err786);
+}
+errors++;
+}
+if(data315.plan === undefined){
+const err787 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
+if(vErrors === null){
+vErrors = [err787];
+}
+else {
+vErrors.push(err787);
+}
+errors++;
+}
+if(data315.destroys === undefined){
+const err788 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "destroys"},message:"must have required property '"+"destroys"+"'"};
+if(vErrors === null){
+vErrors = [err788];
+}
+else {
+vErrors.push(err788);
+}
+errors++;
+}
+if(data315.env === undefined){
+const err789 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "env"},message:"must have required property '"+"env"+"'"};
+if(vErrors === null){
+vErrors = [err789];
+}
+else {
+vErrors.push(err789);
+}
+errors++;
+}
+if(data315.targets === undefined){
+const err790 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "targets"},message:"must have required property '"+"targets"+"'"};
+if(vErrors === null){
+vErrors = [err790];
+}
+else {
+vErrors.push(err790);
+}
+errors++;
+}
+if(data315.units === undefined){
+const err791 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(vErrors === null){
+vErrors = [err791];
+}
+else {
+vErrors.push(err791);
+}
+errors++;
+}
+for(const key59 in data315){
+if(!((((((key59 === "connection") || (key59 === "plan")) || (key59 === "destroys")) || (key59 === "env")) || (key59 === "targets")) || (key59 === "units"))){
+const err792 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err792];
+}
+else {
+vErrors.push(err792);
+}
+errors++;
+}
+}
+if(data315.connection !== undefined){
+if(typeof data315.connection !== "string"){
+const err793 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err793];
+}
+else {
+vErrors.push(err793);
+}
+errors++;
+}
+}
+if(data315.plan !== undefined){
+if(typeof data315.plan !== "string"){
+const err794 = {instancePath:instancePath+"/data/data/plan",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/plan/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err794];
+}
+else {
+vErrors.push(err794);
+}
+errors++;
+}
+}
+if(data315.destroys !== undefined){
+if(typeof data315.destroys !== "boolean"){
+const err795 = {instancePath:instancePath+"/data/data/destroys",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/destroys/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err795];
+}
+else {
+vErrors.push(err795);
+}
+errors++;
+}
+}
+if(data315.env !== undefined){
+let data319 = data315.env;
+if(data319 && typeof data319 == "object" && !Array.isArray(data319)){
+for(const key60 in data319){
+if(typeof data319[key60] !== "string"){
+const err796 = {instancePath:instancePath+"/data/data/env/" + key60.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/env/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err796];
+}
+else {
+vErrors.push(err796);
+}
+errors++;
+}
+}
+}
+else {
+const err797 = {instancePath:instancePath+"/data/data/env",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/env/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err797];
 }
@@ -10692,10 +10684,14 @@ vErrors.push(err797);
 }
 errors++;
 }
-else {
-if(data140.kind !== undefined){
-if("drift" !== data140.kind){
-const err798 = {};
+}
+if(data315.targets !== undefined){
+let data321 = data315.targets;
+if(Array.isArray(data321)){
+const len21 = data321.length;
+for(let i21=0; i21<len21; i21++){
+if(typeof data321[i21] !== "string"){
+const err798 = {instancePath:instancePath+"/data/data/targets/" + i21,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/targets/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err798];
 }
@@ -10706,9 +10702,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err799 = {};
+const err799 = {instancePath:instancePath+"/data/data/targets",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/targets/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err799];
 }
@@ -10718,21 +10713,15 @@ vErrors.push(err799);
 errors++;
 }
 }
-var _valid39 = _errs891 === errors;
-errors = _errs890;
-if(vErrors !== null){
-if(_errs890){
-vErrors.length = _errs890;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid39){
-const _errs894 = errors;
-if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
-if(data140.data === undefined){
-const err800 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data315.units !== undefined){
+let data323 = data315.units;
+if(Array.isArray(data323)){
+const len22 = data323.length;
+for(let i22=0; i22<len22; i22++){
+let data324 = data323[i22];
+if(data324 && typeof data324 == "object" && !Array.isArray(data324)){
+if(data324.unit === undefined){
+const err800 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err800];
 }
@@ -10741,11 +10730,8 @@ vErrors.push(err800);
 }
 errors++;
 }
-if(data140.data !== undefined){
-let data322 = data140.data;
-if(data322 && typeof data322 == "object" && !Array.isArray(data322)){
-if(data322.connection === undefined){
-const err801 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data324.sha256 === undefined){
+const err801 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err801];
 }
@@ -10754,8 +10740,8 @@ vErrors.push(err801);
 }
 errors++;
 }
-if(data322.units === undefined){
-const err802 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(data324.create === undefined){
+const err802 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "create"},message:"must have required property '"+"create"+"'"};
 if(vErrors === null){
 vErrors = [err802];
 }
@@ -10764,9 +10750,8 @@ vErrors.push(err802);
 }
 errors++;
 }
-for(const key60 in data322){
-if(!((key60 === "connection") || (key60 === "units"))){
-const err803 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
+if(data324.update === undefined){
+const err803 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "update"},message:"must have required property '"+"update"+"'"};
 if(vErrors === null){
 vErrors = [err803];
 }
@@ -10775,10 +10760,8 @@ vErrors.push(err803);
 }
 errors++;
 }
-}
-if(data322.connection !== undefined){
-if(typeof data322.connection !== "string"){
-const err804 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data324.replace === undefined){
+const err804 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "replace"},message:"must have required property '"+"replace"+"'"};
 if(vErrors === null){
 vErrors = [err804];
 }
@@ -10787,12 +10770,8 @@ vErrors.push(err804);
 }
 errors++;
 }
-}
-if(data322.units !== undefined){
-let data324 = data322.units;
-if(Array.isArray(data324)){
-if(data324.length < 1){
-const err805 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(data324.destroy === undefined){
+const err805 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "destroy"},message:"must have required property '"+"destroy"+"'"};
 if(vErrors === null){
 vErrors = [err805];
 }
@@ -10801,12 +10780,8 @@ vErrors.push(err805);
 }
 errors++;
 }
-const len25 = data324.length;
-for(let i25=0; i25<len25; i25++){
-let data325 = data324[i25];
-if(data325 && typeof data325 == "object" && !Array.isArray(data325)){
-if(data325.unit === undefined){
-const err806 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+if(data324.gone === undefined){
+const err806 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "gone"},message:"must have required property '"+"gone"+"'"};
 if(vErrors === null){
 vErrors = [err806];
 }
@@ -10815,8 +10790,8 @@ vErrors.push(err806);
 }
 errors++;
 }
-if(data325.exitCode === undefined){
-const err807 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "exitCode"},message:"must have required property '"+"exitCode"+"'"};
+if(data324.provisional === undefined){
+const err807 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "provisional"},message:"must have required property '"+"provisional"+"'"};
 if(vErrors === null){
 vErrors = [err807];
 }
@@ -10825,8 +10800,9 @@ vErrors.push(err807);
 }
 errors++;
 }
-if(data325.differences === undefined){
-const err808 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "differences"},message:"must have required property '"+"differences"+"'"};
+for(const key61 in data324){
+if(!((((((((key61 === "unit") || (key61 === "sha256")) || (key61 === "create")) || (key61 === "update")) || (key61 === "replace")) || (key61 === "destroy")) || (key61 === "gone")) || (key61 === "provisional"))){
+const err808 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err808];
 }
@@ -10835,8 +10811,12 @@ vErrors.push(err808);
 }
 errors++;
 }
-if(data325.outputs === undefined){
-const err809 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "outputs"},message:"must have required property '"+"outputs"+"'"};
+}
+if(data324.unit !== undefined){
+let data325 = data324.unit;
+if(typeof data325 === "string"){
+if(func6(data325) < 1){
+const err809 = {instancePath:instancePath+"/data/data/units/" + i22+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err809];
 }
@@ -10845,9 +10825,9 @@ vErrors.push(err809);
 }
 errors++;
 }
-for(const key61 in data325){
-if(!(((((key61 === "unit") || (key61 === "exitCode")) || (key61 === "differences")) || (key61 === "outputs")) || (key61 === "detail"))){
-const err810 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key61},message:"must NOT have additional properties"};
+}
+else {
+const err810 = {instancePath:instancePath+"/data/data/units/" + i22+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err810];
 }
@@ -10857,11 +10837,9 @@ vErrors.push(err810);
 errors++;
 }
 }
-if(data325.unit !== undefined){
-let data326 = data325.unit;
-if(typeof data326 === "string"){
-if(func5(data326) < 1){
-const err811 = {instancePath:instancePath+"/data/data/units/" + i25+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data324.sha256 !== undefined){
+if(typeof data324.sha256 !== "string"){
+const err811 = {instancePath:instancePath+"/data/data/units/" + i22+"/sha256",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err811];
 }
@@ -10871,8 +10849,10 @@ vErrors.push(err811);
 errors++;
 }
 }
-else {
-const err812 = {instancePath:instancePath+"/data/data/units/" + i25+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data324.create !== undefined){
+let data327 = data324.create;
+if(!(((typeof data327 == "number") && (!(data327 % 1) && !isNaN(data327))) && (isFinite(data327)))){
+const err812 = {instancePath:instancePath+"/data/data/units/" + i22+"/create",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/create/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err812];
 }
@@ -10881,11 +10861,9 @@ vErrors.push(err812);
 }
 errors++;
 }
-}
-if(data325.exitCode !== undefined){
-let data327 = data325.exitCode;
-if(!(((typeof data327 == "number") && (!(data327 % 1) && !isNaN(data327))) && (isFinite(data327)))){
-const err813 = {instancePath:instancePath+"/data/data/units/" + i25+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/exitCode/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data327 == "number") && (isFinite(data327))){
+if(data327 < 0 || isNaN(data327)){
+const err813 = {instancePath:instancePath+"/data/data/units/" + i22+"/create",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/create/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err813];
 }
@@ -10894,9 +10872,12 @@ vErrors.push(err813);
 }
 errors++;
 }
-if((typeof data327 == "number") && (isFinite(data327))){
-if(data327 > 2 || isNaN(data327)){
-const err814 = {instancePath:instancePath+"/data/data/units/" + i25+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/exitCode/maximum",keyword:"maximum",params:{comparison: "<=", limit: 2},message:"must be <= 2"};
+}
+}
+if(data324.update !== undefined){
+let data328 = data324.update;
+if(!(((typeof data328 == "number") && (!(data328 % 1) && !isNaN(data328))) && (isFinite(data328)))){
+const err814 = {instancePath:instancePath+"/data/data/units/" + i22+"/update",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/update/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err814];
 }
@@ -10905,8 +10886,9 @@ vErrors.push(err814);
 }
 errors++;
 }
-if(data327 < 0 || isNaN(data327)){
-const err815 = {instancePath:instancePath+"/data/data/units/" + i25+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/exitCode/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data328 == "number") && (isFinite(data328))){
+if(data328 < 0 || isNaN(data328)){
+const err815 = {instancePath:instancePath+"/data/data/units/" + i22+"/update",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/update/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err815];
 }
@@ -10917,15 +10899,10 @@ errors++;
 }
 }
 }
-if(data325.differences !== undefined){
-let data328 = data325.differences;
-if(Array.isArray(data328)){
-const len26 = data328.length;
-for(let i26=0; i26<len26; i26++){
-let data329 = data328[i26];
-if(data329 && typeof data329 == "object" && !Array.isArray(data329)){
-if(data329.address === undefined){
-const err816 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "address"},message:"must have required property '"+"address"+"'"};
+if(data324.replace !== undefined){
+let data329 = data324.replace;
+if(!(((typeof data329 == "number") && (!(data329 % 1) && !isNaN(data329))) && (isFinite(data329)))){
+const err816 = {instancePath:instancePath+"/data/data/units/" + i22+"/replace",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/replace/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err816];
 }
@@ -10934,8 +10911,9 @@ vErrors.push(err816);
 }
 errors++;
 }
-if(data329.actions === undefined){
-const err817 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "actions"},message:"must have required property '"+"actions"+"'"};
+if((typeof data329 == "number") && (isFinite(data329))){
+if(data329 < 0 || isNaN(data329)){
+const err817 = {instancePath:instancePath+"/data/data/units/" + i22+"/replace",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/replace/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err817];
 }
@@ -10944,8 +10922,12 @@ vErrors.push(err817);
 }
 errors++;
 }
-if(data329.attributes === undefined){
-const err818 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "attributes"},message:"must have required property '"+"attributes"+"'"};
+}
+}
+if(data324.destroy !== undefined){
+let data330 = data324.destroy;
+if(!(((typeof data330 == "number") && (!(data330 % 1) && !isNaN(data330))) && (isFinite(data330)))){
+const err818 = {instancePath:instancePath+"/data/data/units/" + i22+"/destroy",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/destroy/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err818];
 }
@@ -10954,9 +10936,9 @@ vErrors.push(err818);
 }
 errors++;
 }
-for(const key62 in data329){
-if(!(((key62 === "address") || (key62 === "actions")) || (key62 === "attributes"))){
-const err819 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
+if((typeof data330 == "number") && (isFinite(data330))){
+if(data330 < 0 || isNaN(data330)){
+const err819 = {instancePath:instancePath+"/data/data/units/" + i22+"/destroy",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/destroy/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err819];
 }
@@ -10966,9 +10948,14 @@ vErrors.push(err819);
 errors++;
 }
 }
-if(data329.address !== undefined){
-if(typeof data329.address !== "string"){
-const err820 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/address",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/address/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data324.gone !== undefined){
+let data331 = data324.gone;
+if(Array.isArray(data331)){
+const len23 = data331.length;
+for(let i23=0; i23<len23; i23++){
+if(typeof data331[i23] !== "string"){
+const err820 = {instancePath:instancePath+"/data/data/units/" + i22+"/gone/" + i23,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/gone/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err820];
 }
@@ -10978,13 +10965,9 @@ vErrors.push(err820);
 errors++;
 }
 }
-if(data329.actions !== undefined){
-let data331 = data329.actions;
-if(Array.isArray(data331)){
-const len27 = data331.length;
-for(let i27=0; i27<len27; i27++){
-if(typeof data331[i27] !== "string"){
-const err821 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/actions/" + i27,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err821 = {instancePath:instancePath+"/data/data/units/" + i22+"/gone",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/gone/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err821];
 }
@@ -10994,9 +10977,9 @@ vErrors.push(err821);
 errors++;
 }
 }
-}
-else {
-const err822 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/actions",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data324.provisional !== undefined){
+if(typeof data324.provisional !== "boolean"){
+const err822 = {instancePath:instancePath+"/data/data/units/" + i22+"/provisional",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/provisional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err822];
 }
@@ -11006,13 +10989,9 @@ vErrors.push(err822);
 errors++;
 }
 }
-if(data329.attributes !== undefined){
-let data333 = data329.attributes;
-if(Array.isArray(data333)){
-const len28 = data333.length;
-for(let i28=0; i28<len28; i28++){
-if(typeof data333[i28] !== "string"){
-const err823 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/attributes/" + i28,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err823 = {instancePath:instancePath+"/data/data/units/" + i22,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err823];
 }
@@ -11024,7 +11003,7 @@ errors++;
 }
 }
 else {
-const err824 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/attributes",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err824 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err824];
 }
@@ -11036,7 +11015,7 @@ errors++;
 }
 }
 else {
-const err825 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err825 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err825];
 }
@@ -11048,7 +11027,7 @@ errors++;
 }
 }
 else {
-const err826 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/differences/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err826 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err826];
 }
@@ -11057,109 +11036,21 @@ vErrors.push(err826);
 }
 errors++;
 }
-}
-if(data325.outputs !== undefined){
-let data335 = data325.outputs;
-if(Array.isArray(data335)){
-const len29 = data335.length;
-for(let i29=0; i29<len29; i29++){
-if(typeof data335[i29] !== "string"){
-const err827 = {instancePath:instancePath+"/data/data/units/" + i25+"/outputs/" + i29,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/outputs/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err827];
-}
-else {
-vErrors.push(err827);
-}
-errors++;
-}
-}
-}
-else {
-const err828 = {instancePath:instancePath+"/data/data/units/" + i25+"/outputs",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/outputs/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err828];
-}
-else {
-vErrors.push(err828);
-}
-errors++;
-}
-}
-if(data325.detail !== undefined){
-if(typeof data325.detail !== "string"){
-const err829 = {instancePath:instancePath+"/data/data/units/" + i25+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err829];
-}
-else {
-vErrors.push(err829);
-}
-errors++;
-}
-}
-}
-else {
-const err830 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err830];
-}
-else {
-vErrors.push(err830);
-}
-errors++;
-}
-}
-}
-else {
-const err831 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err831];
-}
-else {
-vErrors.push(err831);
-}
-errors++;
-}
-}
-}
-else {
-const err832 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err832];
-}
-else {
-vErrors.push(err832);
-}
-errors++;
-}
-}
-}
-else {
-const err833 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err833];
-}
-else {
-vErrors.push(err833);
-}
-errors++;
-}
-var _valid39 = _errs894 === errors;
-valid221 = _valid39;
-if(valid221){
+var _valid39 = _errs880 === errors;
+valid212 = _valid39;
+if(valid212){
 var props34 = {};
 props34.data = true;
 props34.kind = true;
 }
 }
-if(!valid221){
-const err834 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid212){
+const err827 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err834];
+vErrors = [err827];
 }
 else {
-vErrors.push(err834);
+vErrors.push(err827);
 }
 errors++;
 }
@@ -11172,14 +11063,107 @@ props19 = props19 || {};
 Object.assign(props19, props34);
 }
 }
-const _errs932 = errors;
-let valid237 = true;
-const _errs933 = errors;
-if(errors === _errs933){
+const _errs924 = errors;
+let valid224 = true;
+const _errs925 = errors;
+if(errors === _errs925){
 if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing32;
 if((data140.kind === undefined) && (missing32 = "kind")){
-const err835 = {};
+const err828 = {};
+if(vErrors === null){
+vErrors = [err828];
+}
+else {
+vErrors.push(err828);
+}
+errors++;
+}
+else {
+if(data140.kind !== undefined){
+if("infrastructure-state" !== data140.kind){
+const err829 = {};
+if(vErrors === null){
+vErrors = [err829];
+}
+else {
+vErrors.push(err829);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err830 = {};
+if(vErrors === null){
+vErrors = [err830];
+}
+else {
+vErrors.push(err830);
+}
+errors++;
+}
+}
+var _valid40 = _errs925 === errors;
+errors = _errs924;
+if(vErrors !== null){
+if(_errs924){
+vErrors.length = _errs924;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid40){
+const _errs928 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err831 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err831];
+}
+else {
+vErrors.push(err831);
+}
+errors++;
+}
+if(data140.data !== undefined){
+let data335 = data140.data;
+if(data335 && typeof data335 == "object" && !Array.isArray(data335)){
+if(data335.connection === undefined){
+const err832 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(vErrors === null){
+vErrors = [err832];
+}
+else {
+vErrors.push(err832);
+}
+errors++;
+}
+if(data335.when === undefined){
+const err833 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+if(vErrors === null){
+vErrors = [err833];
+}
+else {
+vErrors.push(err833);
+}
+errors++;
+}
+if(data335.units === undefined){
+const err834 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(vErrors === null){
+vErrors = [err834];
+}
+else {
+vErrors.push(err834);
+}
+errors++;
+}
+for(const key62 in data335){
+if(!(((key62 === "connection") || (key62 === "when")) || (key62 === "units"))){
+const err835 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key62},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err835];
 }
@@ -11188,10 +11172,10 @@ vErrors.push(err835);
 }
 errors++;
 }
-else {
-if(data140.kind !== undefined){
-if("volume-snapshot" !== data140.kind){
-const err836 = {};
+}
+if(data335.connection !== undefined){
+if(typeof data335.connection !== "string"){
+const err836 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err836];
 }
@@ -11201,10 +11185,10 @@ vErrors.push(err836);
 errors++;
 }
 }
-}
-}
-else {
-const err837 = {};
+if(data335.when !== undefined){
+let data337 = data335.when;
+if(!(((data337 === "before") || (data337 === "applied")) || (data337 === "destroyed"))){
+const err837 = {instancePath:instancePath+"/data/data/when",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[13].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err837];
 }
@@ -11214,21 +11198,15 @@ vErrors.push(err837);
 errors++;
 }
 }
-var _valid40 = _errs933 === errors;
-errors = _errs932;
-if(vErrors !== null){
-if(_errs932){
-vErrors.length = _errs932;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid40){
-const _errs936 = errors;
-if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
-if(data140.data === undefined){
-const err838 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data335.units !== undefined){
+let data338 = data335.units;
+if(Array.isArray(data338)){
+const len24 = data338.length;
+for(let i24=0; i24<len24; i24++){
+let data339 = data338[i24];
+if(data339 && typeof data339 == "object" && !Array.isArray(data339)){
+if(data339.unit === undefined){
+const err838 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err838];
 }
@@ -11237,11 +11215,8 @@ vErrors.push(err838);
 }
 errors++;
 }
-if(data140.data !== undefined){
-let data339 = data140.data;
-if(data339 && typeof data339 == "object" && !Array.isArray(data339)){
-if(data339.connection === undefined){
-const err839 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data339.lineage === undefined){
+const err839 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "lineage"},message:"must have required property '"+"lineage"+"'"};
 if(vErrors === null){
 vErrors = [err839];
 }
@@ -11250,8 +11225,8 @@ vErrors.push(err839);
 }
 errors++;
 }
-if(data339.snapshot === undefined){
-const err840 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "snapshot"},message:"must have required property '"+"snapshot"+"'"};
+if(data339.serial === undefined){
+const err840 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "serial"},message:"must have required property '"+"serial"+"'"};
 if(vErrors === null){
 vErrors = [err840];
 }
@@ -11260,8 +11235,8 @@ vErrors.push(err840);
 }
 errors++;
 }
-if(data339.origin === undefined){
-const err841 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
+if(data339.resources === undefined){
+const err841 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "resources"},message:"must have required property '"+"resources"+"'"};
 if(vErrors === null){
 vErrors = [err841];
 }
@@ -11270,8 +11245,9 @@ vErrors.push(err841);
 }
 errors++;
 }
-if(data339.startedAt === undefined){
-const err842 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
+for(const key63 in data339){
+if(!((((key63 === "unit") || (key63 === "lineage")) || (key63 === "serial")) || (key63 === "resources"))){
+const err842 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err842];
 }
@@ -11280,8 +11256,12 @@ vErrors.push(err842);
 }
 errors++;
 }
-if(data339.owner === undefined){
-const err843 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "owner"},message:"must have required property '"+"owner"+"'"};
+}
+if(data339.unit !== undefined){
+let data340 = data339.unit;
+if(typeof data340 === "string"){
+if(func6(data340) < 1){
+const err843 = {instancePath:instancePath+"/data/data/units/" + i24+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err843];
 }
@@ -11290,8 +11270,9 @@ vErrors.push(err843);
 }
 errors++;
 }
-if(data339.state === undefined){
-const err844 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "state"},message:"must have required property '"+"state"+"'"};
+}
+else {
+const err844 = {instancePath:instancePath+"/data/data/units/" + i24+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err844];
 }
@@ -11300,8 +11281,11 @@ vErrors.push(err844);
 }
 errors++;
 }
-if(data339.tier === undefined){
-const err845 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "tier"},message:"must have required property '"+"tier"+"'"};
+}
+if(data339.lineage !== undefined){
+let data341 = data339.lineage;
+if((typeof data341 !== "string") && (data341 !== null)){
+const err845 = {instancePath:instancePath+"/data/data/units/" + i24+"/lineage",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/properties/lineage/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[13].then.properties.data.properties.units.items.properties.lineage.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err845];
 }
@@ -11310,8 +11294,16 @@ vErrors.push(err845);
 }
 errors++;
 }
-if(data339.volume === undefined){
-const err846 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "volume"},message:"must have required property '"+"volume"+"'"};
+}
+if(data339.serial !== undefined){
+let data342 = data339.serial;
+const _errs946 = errors;
+let valid231 = true;
+const _errs947 = errors;
+const _errs948 = errors;
+const _errs949 = errors;
+if(data342 !== null){
+const err846 = {};
 if(vErrors === null){
 vErrors = [err846];
 }
@@ -11320,8 +11312,9 @@ vErrors.push(err846);
 }
 errors++;
 }
-if(data339.sizeGiB === undefined){
-const err847 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "sizeGiB"},message:"must have required property '"+"sizeGiB"+"'"};
+var valid232 = _errs949 === errors;
+if(valid232){
+const err847 = {};
 if(vErrors === null){
 vErrors = [err847];
 }
@@ -11330,8 +11323,31 @@ vErrors.push(err847);
 }
 errors++;
 }
-if(data339.encrypted === undefined){
-const err848 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "encrypted"},message:"must have required property '"+"encrypted"+"'"};
+else {
+errors = _errs948;
+if(vErrors !== null){
+if(_errs948){
+vErrors.length = _errs948;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid41 = _errs947 === errors;
+errors = _errs946;
+if(vErrors !== null){
+if(_errs946){
+vErrors.length = _errs946;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid41){
+const _errs951 = errors;
+if(!(((typeof data342 == "number") && (!(data342 % 1) && !isNaN(data342))) && (isFinite(data342)))){
+const err848 = {instancePath:instancePath+"/data/data/units/" + i24+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/properties/serial/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err848];
 }
@@ -11340,8 +11356,9 @@ vErrors.push(err848);
 }
 errors++;
 }
-if(data339.rule === undefined){
-const err849 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
+if((typeof data342 == "number") && (isFinite(data342))){
+if(data342 < 0 || isNaN(data342)){
+const err849 = {instancePath:instancePath+"/data/data/units/" + i24+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/properties/serial/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err849];
 }
@@ -11350,8 +11367,12 @@ vErrors.push(err849);
 }
 errors++;
 }
-if(data339.seed === undefined){
-const err850 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "seed"},message:"must have required property '"+"seed"+"'"};
+}
+var _valid41 = _errs951 === errors;
+valid231 = _valid41;
+}
+if(!valid231){
+const err850 = {instancePath:instancePath+"/data/data/units/" + i24+"/serial",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/properties/serial/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err850];
 }
@@ -11360,9 +11381,11 @@ vErrors.push(err850);
 }
 errors++;
 }
-for(const key63 in data339){
-if(!(func1.call(schema31.allOf[18].then.properties.data.allOf[13].then.properties.data.properties, key63))){
-const err851 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key63},message:"must NOT have additional properties"};
+}
+if(data339.resources !== undefined){
+let data343 = data339.resources;
+if(!(((typeof data343 == "number") && (!(data343 % 1) && !isNaN(data343))) && (isFinite(data343)))){
+const err851 = {instancePath:instancePath+"/data/data/units/" + i24+"/resources",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/properties/resources/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err851];
 }
@@ -11371,10 +11394,9 @@ vErrors.push(err851);
 }
 errors++;
 }
-}
-if(data339.connection !== undefined){
-if(typeof data339.connection !== "string"){
-const err852 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data343 == "number") && (isFinite(data343))){
+if(data343 < 0 || isNaN(data343)){
+const err852 = {instancePath:instancePath+"/data/data/units/" + i24+"/resources",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/properties/resources/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err852];
 }
@@ -11384,9 +11406,10 @@ vErrors.push(err852);
 errors++;
 }
 }
-if(data339.snapshot !== undefined){
-if(typeof data339.snapshot !== "string"){
-const err853 = {instancePath:instancePath+"/data/data/snapshot",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err853 = {instancePath:instancePath+"/data/data/units/" + i24,schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err853];
 }
@@ -11396,10 +11419,9 @@ vErrors.push(err853);
 errors++;
 }
 }
-if(data339.origin !== undefined){
-let data342 = data339.origin;
-if(!((data342 === "drill") || (data342 === "schedule"))){
-const err854 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[13].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err854 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err854];
 }
@@ -11409,11 +11431,9 @@ vErrors.push(err854);
 errors++;
 }
 }
-if(data339.startedAt !== undefined){
-let data343 = data339.startedAt;
-if(typeof data343 === "string"){
-if(!pattern5.test(data343)){
-const err855 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+}
+else {
+const err855 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err855];
 }
@@ -11423,8 +11443,9 @@ vErrors.push(err855);
 errors++;
 }
 }
+}
 else {
-const err856 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err856 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err856];
 }
@@ -11433,156 +11454,21 @@ vErrors.push(err856);
 }
 errors++;
 }
-}
-if(data339.owner !== undefined){
-if(typeof data339.owner !== "string"){
-const err857 = {instancePath:instancePath+"/data/data/owner",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/owner/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err857];
-}
-else {
-vErrors.push(err857);
-}
-errors++;
-}
-}
-if(data339.state !== undefined){
-if(typeof data339.state !== "string"){
-const err858 = {instancePath:instancePath+"/data/data/state",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/state/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err858];
-}
-else {
-vErrors.push(err858);
-}
-errors++;
-}
-}
-if(data339.tier !== undefined){
-if(typeof data339.tier !== "string"){
-const err859 = {instancePath:instancePath+"/data/data/tier",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/tier/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err859];
-}
-else {
-vErrors.push(err859);
-}
-errors++;
-}
-}
-if(data339.volume !== undefined){
-let data347 = data339.volume;
-if((typeof data347 !== "string") && (data347 !== null)){
-const err860 = {instancePath:instancePath+"/data/data/volume",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/volume/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[13].then.properties.data.properties.volume.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err860];
-}
-else {
-vErrors.push(err860);
-}
-errors++;
-}
-}
-if(data339.sizeGiB !== undefined){
-let data348 = data339.sizeGiB;
-if(!(((typeof data348 == "number") && (!(data348 % 1) && !isNaN(data348))) && (isFinite(data348)))){
-const err861 = {instancePath:instancePath+"/data/data/sizeGiB",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/sizeGiB/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err861];
-}
-else {
-vErrors.push(err861);
-}
-errors++;
-}
-if((typeof data348 == "number") && (isFinite(data348))){
-if(data348 < 0 || isNaN(data348)){
-const err862 = {instancePath:instancePath+"/data/data/sizeGiB",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/sizeGiB/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err862];
-}
-else {
-vErrors.push(err862);
-}
-errors++;
-}
-}
-}
-if(data339.encrypted !== undefined){
-if(typeof data339.encrypted !== "boolean"){
-const err863 = {instancePath:instancePath+"/data/data/encrypted",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/encrypted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err863];
-}
-else {
-vErrors.push(err863);
-}
-errors++;
-}
-}
-if(data339.rule !== undefined){
-if(typeof data339.rule !== "string"){
-const err864 = {instancePath:instancePath+"/data/data/rule",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err864];
-}
-else {
-vErrors.push(err864);
-}
-errors++;
-}
-}
-if(data339.seed !== undefined){
-let data351 = data339.seed;
-if((typeof data351 !== "string") && (data351 !== null)){
-const err865 = {instancePath:instancePath+"/data/data/seed",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/properties/seed/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[13].then.properties.data.properties.seed.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err865];
-}
-else {
-vErrors.push(err865);
-}
-errors++;
-}
-}
-}
-else {
-const err866 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err866];
-}
-else {
-vErrors.push(err866);
-}
-errors++;
-}
-}
-}
-else {
-const err867 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err867];
-}
-else {
-vErrors.push(err867);
-}
-errors++;
-}
-var _valid40 = _errs936 === errors;
-valid237 = _valid40;
-if(valid237){
+var _valid40 = _errs928 === errors;
+valid224 = _valid40;
+if(valid224){
 var props35 = {};
 props35.data = true;
 props35.kind = true;
 }
 }
-if(!valid237){
-const err868 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid224){
+const err857 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err868];
+vErrors = [err857];
 }
 else {
-vErrors.push(err868);
+vErrors.push(err857);
 }
 errors++;
 }
@@ -11595,14 +11481,157 @@ props19 = props19 || {};
 Object.assign(props19, props35);
 }
 }
-const _errs965 = errors;
-let valid241 = true;
-const _errs966 = errors;
-if(errors === _errs966){
+const _errs956 = errors;
+let valid233 = true;
+const _errs957 = errors;
+if(errors === _errs957){
 if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing33;
 if((data140.kind === undefined) && (missing33 = "kind")){
-const err869 = {};
+const err858 = {};
+if(vErrors === null){
+vErrors = [err858];
+}
+else {
+vErrors.push(err858);
+}
+errors++;
+}
+else {
+if(data140.kind !== undefined){
+if("drift" !== data140.kind){
+const err859 = {};
+if(vErrors === null){
+vErrors = [err859];
+}
+else {
+vErrors.push(err859);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err860 = {};
+if(vErrors === null){
+vErrors = [err860];
+}
+else {
+vErrors.push(err860);
+}
+errors++;
+}
+}
+var _valid42 = _errs957 === errors;
+errors = _errs956;
+if(vErrors !== null){
+if(_errs956){
+vErrors.length = _errs956;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid42){
+const _errs960 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err861 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err861];
+}
+else {
+vErrors.push(err861);
+}
+errors++;
+}
+if(data140.data !== undefined){
+let data345 = data140.data;
+if(data345 && typeof data345 == "object" && !Array.isArray(data345)){
+if(data345.connection === undefined){
+const err862 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(vErrors === null){
+vErrors = [err862];
+}
+else {
+vErrors.push(err862);
+}
+errors++;
+}
+if(data345.units === undefined){
+const err863 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(vErrors === null){
+vErrors = [err863];
+}
+else {
+vErrors.push(err863);
+}
+errors++;
+}
+for(const key64 in data345){
+if(!((key64 === "connection") || (key64 === "units"))){
+const err864 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err864];
+}
+else {
+vErrors.push(err864);
+}
+errors++;
+}
+}
+if(data345.connection !== undefined){
+if(typeof data345.connection !== "string"){
+const err865 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err865];
+}
+else {
+vErrors.push(err865);
+}
+errors++;
+}
+}
+if(data345.units !== undefined){
+let data347 = data345.units;
+if(Array.isArray(data347)){
+if(data347.length < 1){
+const err866 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(vErrors === null){
+vErrors = [err866];
+}
+else {
+vErrors.push(err866);
+}
+errors++;
+}
+const len25 = data347.length;
+for(let i25=0; i25<len25; i25++){
+let data348 = data347[i25];
+if(data348 && typeof data348 == "object" && !Array.isArray(data348)){
+if(data348.unit === undefined){
+const err867 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+if(vErrors === null){
+vErrors = [err867];
+}
+else {
+vErrors.push(err867);
+}
+errors++;
+}
+if(data348.exitCode === undefined){
+const err868 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "exitCode"},message:"must have required property '"+"exitCode"+"'"};
+if(vErrors === null){
+vErrors = [err868];
+}
+else {
+vErrors.push(err868);
+}
+errors++;
+}
+if(data348.differences === undefined){
+const err869 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "differences"},message:"must have required property '"+"differences"+"'"};
 if(vErrors === null){
 vErrors = [err869];
 }
@@ -11611,10 +11640,8 @@ vErrors.push(err869);
 }
 errors++;
 }
-else {
-if(data140.kind !== undefined){
-if("volume" !== data140.kind){
-const err870 = {};
+if(data348.outputs === undefined){
+const err870 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "outputs"},message:"must have required property '"+"outputs"+"'"};
 if(vErrors === null){
 vErrors = [err870];
 }
@@ -11623,11 +11650,9 @@ vErrors.push(err870);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err871 = {};
+for(const key65 in data348){
+if(!(((((key65 === "unit") || (key65 === "exitCode")) || (key65 === "differences")) || (key65 === "outputs")) || (key65 === "detail"))){
+const err871 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err871];
 }
@@ -11637,21 +11662,11 @@ vErrors.push(err871);
 errors++;
 }
 }
-var _valid41 = _errs966 === errors;
-errors = _errs965;
-if(vErrors !== null){
-if(_errs965){
-vErrors.length = _errs965;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid41){
-const _errs969 = errors;
-if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
-if(data140.data === undefined){
-const err872 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data348.unit !== undefined){
+let data349 = data348.unit;
+if(typeof data349 === "string"){
+if(func6(data349) < 1){
+const err872 = {instancePath:instancePath+"/data/data/units/" + i25+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err872];
 }
@@ -11660,11 +11675,9 @@ vErrors.push(err872);
 }
 errors++;
 }
-if(data140.data !== undefined){
-let data353 = data140.data;
-if(data353 && typeof data353 == "object" && !Array.isArray(data353)){
-if(data353.connection === undefined){
-const err873 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+}
+else {
+const err873 = {instancePath:instancePath+"/data/data/units/" + i25+"/unit",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err873];
 }
@@ -11673,8 +11686,11 @@ vErrors.push(err873);
 }
 errors++;
 }
-if(data353.volume === undefined){
-const err874 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "volume"},message:"must have required property '"+"volume"+"'"};
+}
+if(data348.exitCode !== undefined){
+let data350 = data348.exitCode;
+if(!(((typeof data350 == "number") && (!(data350 % 1) && !isNaN(data350))) && (isFinite(data350)))){
+const err874 = {instancePath:instancePath+"/data/data/units/" + i25+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/exitCode/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err874];
 }
@@ -11683,8 +11699,9 @@ vErrors.push(err874);
 }
 errors++;
 }
-if(data353.snapshot === undefined){
-const err875 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "snapshot"},message:"must have required property '"+"snapshot"+"'"};
+if((typeof data350 == "number") && (isFinite(data350))){
+if(data350 > 2 || isNaN(data350)){
+const err875 = {instancePath:instancePath+"/data/data/units/" + i25+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/exitCode/maximum",keyword:"maximum",params:{comparison: "<=", limit: 2},message:"must be <= 2"};
 if(vErrors === null){
 vErrors = [err875];
 }
@@ -11693,8 +11710,8 @@ vErrors.push(err875);
 }
 errors++;
 }
-if(data353.zone === undefined){
-const err876 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "zone"},message:"must have required property '"+"zone"+"'"};
+if(data350 < 0 || isNaN(data350)){
+const err876 = {instancePath:instancePath+"/data/data/units/" + i25+"/exitCode",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/exitCode/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err876];
 }
@@ -11703,8 +11720,17 @@ vErrors.push(err876);
 }
 errors++;
 }
-if(data353.type === undefined){
-const err877 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+}
+}
+if(data348.differences !== undefined){
+let data351 = data348.differences;
+if(Array.isArray(data351)){
+const len26 = data351.length;
+for(let i26=0; i26<len26; i26++){
+let data352 = data351[i26];
+if(data352 && typeof data352 == "object" && !Array.isArray(data352)){
+if(data352.address === undefined){
+const err877 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "address"},message:"must have required property '"+"address"+"'"};
 if(vErrors === null){
 vErrors = [err877];
 }
@@ -11713,8 +11739,8 @@ vErrors.push(err877);
 }
 errors++;
 }
-if(data353.sizeGiB === undefined){
-const err878 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "sizeGiB"},message:"must have required property '"+"sizeGiB"+"'"};
+if(data352.actions === undefined){
+const err878 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "actions"},message:"must have required property '"+"actions"+"'"};
 if(vErrors === null){
 vErrors = [err878];
 }
@@ -11723,8 +11749,8 @@ vErrors.push(err878);
 }
 errors++;
 }
-if(data353.encrypted === undefined){
-const err879 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "encrypted"},message:"must have required property '"+"encrypted"+"'"};
+if(data352.attributes === undefined){
+const err879 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "attributes"},message:"must have required property '"+"attributes"+"'"};
 if(vErrors === null){
 vErrors = [err879];
 }
@@ -11733,9 +11759,9 @@ vErrors.push(err879);
 }
 errors++;
 }
-for(const key64 in data353){
-if(!(((((((key64 === "connection") || (key64 === "volume")) || (key64 === "snapshot")) || (key64 === "zone")) || (key64 === "type")) || (key64 === "sizeGiB")) || (key64 === "encrypted"))){
-const err880 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key64},message:"must NOT have additional properties"};
+for(const key66 in data352){
+if(!(((key66 === "address") || (key66 === "actions")) || (key66 === "attributes"))){
+const err880 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/differences/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err880];
 }
@@ -11745,9 +11771,9 @@ vErrors.push(err880);
 errors++;
 }
 }
-if(data353.connection !== undefined){
-if(typeof data353.connection !== "string"){
-const err881 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data352.address !== undefined){
+if(typeof data352.address !== "string"){
+const err881 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/address",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/differences/items/properties/address/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err881];
 }
@@ -11757,9 +11783,13 @@ vErrors.push(err881);
 errors++;
 }
 }
-if(data353.volume !== undefined){
-if(typeof data353.volume !== "string"){
-const err882 = {instancePath:instancePath+"/data/data/volume",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/volume/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data352.actions !== undefined){
+let data354 = data352.actions;
+if(Array.isArray(data354)){
+const len27 = data354.length;
+for(let i27=0; i27<len27; i27++){
+if(typeof data354[i27] !== "string"){
+const err882 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/actions/" + i27,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/differences/items/properties/actions/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err882];
 }
@@ -11769,10 +11799,9 @@ vErrors.push(err882);
 errors++;
 }
 }
-if(data353.snapshot !== undefined){
-let data356 = data353.snapshot;
-if((typeof data356 !== "string") && (data356 !== null)){
-const err883 = {instancePath:instancePath+"/data/data/snapshot",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[14].then.properties.data.properties.snapshot.type},message:"must be string,null"};
+}
+else {
+const err883 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/actions",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/differences/items/properties/actions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err883];
 }
@@ -11782,9 +11811,13 @@ vErrors.push(err883);
 errors++;
 }
 }
-if(data353.zone !== undefined){
-if(typeof data353.zone !== "string"){
-const err884 = {instancePath:instancePath+"/data/data/zone",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/zone/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data352.attributes !== undefined){
+let data356 = data352.attributes;
+if(Array.isArray(data356)){
+const len28 = data356.length;
+for(let i28=0; i28<len28; i28++){
+if(typeof data356[i28] !== "string"){
+const err884 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/attributes/" + i28,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err884];
 }
@@ -11794,9 +11827,9 @@ vErrors.push(err884);
 errors++;
 }
 }
-if(data353.type !== undefined){
-if(typeof data353.type !== "string"){
-const err885 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err885 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26+"/attributes",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err885];
 }
@@ -11806,10 +11839,9 @@ vErrors.push(err885);
 errors++;
 }
 }
-if(data353.sizeGiB !== undefined){
-let data359 = data353.sizeGiB;
-if(!(((typeof data359 == "number") && (!(data359 % 1) && !isNaN(data359))) && (isFinite(data359)))){
-const err886 = {instancePath:instancePath+"/data/data/sizeGiB",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/sizeGiB/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err886 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences/" + i26,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/differences/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err886];
 }
@@ -11818,9 +11850,10 @@ vErrors.push(err886);
 }
 errors++;
 }
-if((typeof data359 == "number") && (isFinite(data359))){
-if(data359 < 0 || isNaN(data359)){
-const err887 = {instancePath:instancePath+"/data/data/sizeGiB",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/sizeGiB/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err887 = {instancePath:instancePath+"/data/data/units/" + i25+"/differences",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/differences/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err887];
 }
@@ -11830,10 +11863,13 @@ vErrors.push(err887);
 errors++;
 }
 }
-}
-if(data353.encrypted !== undefined){
-if(typeof data353.encrypted !== "boolean"){
-const err888 = {instancePath:instancePath+"/data/data/encrypted",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/encrypted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data348.outputs !== undefined){
+let data358 = data348.outputs;
+if(Array.isArray(data358)){
+const len29 = data358.length;
+for(let i29=0; i29<len29; i29++){
+if(typeof data358[i29] !== "string"){
+const err888 = {instancePath:instancePath+"/data/data/units/" + i25+"/outputs/" + i29,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/outputs/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err888];
 }
@@ -11845,7 +11881,7 @@ errors++;
 }
 }
 else {
-const err889 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err889 = {instancePath:instancePath+"/data/data/units/" + i25+"/outputs",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/outputs/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err889];
 }
@@ -11855,9 +11891,9 @@ vErrors.push(err889);
 errors++;
 }
 }
-}
-else {
-const err890 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data348.detail !== undefined){
+if(typeof data348.detail !== "string"){
+const err890 = {instancePath:instancePath+"/data/data/units/" + i25+"/detail",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err890];
 }
@@ -11866,21 +11902,69 @@ vErrors.push(err890);
 }
 errors++;
 }
-var _valid41 = _errs969 === errors;
-valid241 = _valid41;
-if(valid241){
-var props36 = {};
-props36.data = true;
-props36.kind = true;
 }
 }
-if(!valid241){
-const err891 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err891 = {instancePath:instancePath+"/data/data/units/" + i25,schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err891];
 }
 else {
 vErrors.push(err891);
+}
+errors++;
+}
+}
+}
+else {
+const err892 = {instancePath:instancePath+"/data/data/units",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err892];
+}
+else {
+vErrors.push(err892);
+}
+errors++;
+}
+}
+}
+else {
+const err893 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err893];
+}
+else {
+vErrors.push(err893);
+}
+errors++;
+}
+}
+}
+else {
+const err894 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err894];
+}
+else {
+vErrors.push(err894);
+}
+errors++;
+}
+var _valid42 = _errs960 === errors;
+valid233 = _valid42;
+if(valid233){
+var props36 = {};
+props36.data = true;
+props36.kind = true;
+}
+}
+if(!valid233){
+const err895 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err895];
+}
+else {
+vErrors.push(err895);
 }
 errors++;
 }
@@ -11893,76 +11977,14 @@ props19 = props19 || {};
 Object.assign(props19, props36);
 }
 }
-const _errs989 = errors;
-let valid245 = true;
-const _errs990 = errors;
-if(errors === _errs990){
+const _errs998 = errors;
+let valid249 = true;
+const _errs999 = errors;
+if(errors === _errs999){
 if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing34;
 if((data140.kind === undefined) && (missing34 = "kind")){
-const err892 = {};
-if(vErrors === null){
-vErrors = [err892];
-}
-else {
-vErrors.push(err892);
-}
-errors++;
-}
-else {
-if(data140.kind !== undefined){
-if("volume-swap" !== data140.kind){
-const err893 = {};
-if(vErrors === null){
-vErrors = [err893];
-}
-else {
-vErrors.push(err893);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err894 = {};
-if(vErrors === null){
-vErrors = [err894];
-}
-else {
-vErrors.push(err894);
-}
-errors++;
-}
-}
-var _valid42 = _errs990 === errors;
-errors = _errs989;
-if(vErrors !== null){
-if(_errs989){
-vErrors.length = _errs989;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid42){
-const _errs993 = errors;
-if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
-if(data140.data === undefined){
-const err895 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err895];
-}
-else {
-vErrors.push(err895);
-}
-errors++;
-}
-if(data140.data !== undefined){
-let data362 = data140.data;
-if(data362 && typeof data362 == "object" && !Array.isArray(data362)){
-if(data362.connection === undefined){
-const err896 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+const err896 = {};
 if(vErrors === null){
 vErrors = [err896];
 }
@@ -11971,8 +11993,10 @@ vErrors.push(err896);
 }
 errors++;
 }
-if(data362.workload === undefined){
-const err897 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "workload"},message:"must have required property '"+"workload"+"'"};
+else {
+if(data140.kind !== undefined){
+if("volume-snapshot" !== data140.kind){
+const err897 = {};
 if(vErrors === null){
 vErrors = [err897];
 }
@@ -11981,8 +12005,11 @@ vErrors.push(err897);
 }
 errors++;
 }
-if(data362.claim === undefined){
-const err898 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "claim"},message:"must have required property '"+"claim"+"'"};
+}
+}
+}
+else {
+const err898 = {};
 if(vErrors === null){
 vErrors = [err898];
 }
@@ -11991,8 +12018,22 @@ vErrors.push(err898);
 }
 errors++;
 }
-if(data362.from === undefined){
-const err899 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+}
+var _valid43 = _errs999 === errors;
+errors = _errs998;
+if(vErrors !== null){
+if(_errs998){
+vErrors.length = _errs998;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid43){
+const _errs1002 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err899 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err899];
 }
@@ -12001,8 +12042,11 @@ vErrors.push(err899);
 }
 errors++;
 }
-if(data362.to === undefined){
-const err900 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+if(data140.data !== undefined){
+let data362 = data140.data;
+if(data362 && typeof data362 == "object" && !Array.isArray(data362)){
+if(data362.connection === undefined){
+const err900 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err900];
 }
@@ -12021,8 +12065,8 @@ vErrors.push(err901);
 }
 errors++;
 }
-if(data362.zone === undefined){
-const err902 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "zone"},message:"must have required property '"+"zone"+"'"};
+if(data362.origin === undefined){
+const err902 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
 if(vErrors === null){
 vErrors = [err902];
 }
@@ -12031,9 +12075,8 @@ vErrors.push(err902);
 }
 errors++;
 }
-for(const key65 in data362){
-if(!(((((((key65 === "connection") || (key65 === "workload")) || (key65 === "claim")) || (key65 === "from")) || (key65 === "to")) || (key65 === "snapshot")) || (key65 === "zone"))){
-const err903 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key65},message:"must NOT have additional properties"};
+if(data362.startedAt === undefined){
+const err903 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
 if(vErrors === null){
 vErrors = [err903];
 }
@@ -12042,10 +12085,8 @@ vErrors.push(err903);
 }
 errors++;
 }
-}
-if(data362.connection !== undefined){
-if(typeof data362.connection !== "string"){
-const err904 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data362.owner === undefined){
+const err904 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "owner"},message:"must have required property '"+"owner"+"'"};
 if(vErrors === null){
 vErrors = [err904];
 }
@@ -12054,10 +12095,8 @@ vErrors.push(err904);
 }
 errors++;
 }
-}
-if(data362.workload !== undefined){
-if(typeof data362.workload !== "string"){
-const err905 = {instancePath:instancePath+"/data/data/workload",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/workload/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data362.state === undefined){
+const err905 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "state"},message:"must have required property '"+"state"+"'"};
 if(vErrors === null){
 vErrors = [err905];
 }
@@ -12066,10 +12105,8 @@ vErrors.push(err905);
 }
 errors++;
 }
-}
-if(data362.claim !== undefined){
-if(typeof data362.claim !== "string"){
-const err906 = {instancePath:instancePath+"/data/data/claim",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/claim/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data362.tier === undefined){
+const err906 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "tier"},message:"must have required property '"+"tier"+"'"};
 if(vErrors === null){
 vErrors = [err906];
 }
@@ -12078,10 +12115,8 @@ vErrors.push(err906);
 }
 errors++;
 }
-}
-if(data362.from !== undefined){
-if(typeof data362.from !== "string"){
-const err907 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data362.volume === undefined){
+const err907 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "volume"},message:"must have required property '"+"volume"+"'"};
 if(vErrors === null){
 vErrors = [err907];
 }
@@ -12090,10 +12125,8 @@ vErrors.push(err907);
 }
 errors++;
 }
-}
-if(data362.to !== undefined){
-if(typeof data362.to !== "string"){
-const err908 = {instancePath:instancePath+"/data/data/to",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data362.sizeGiB === undefined){
+const err908 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "sizeGiB"},message:"must have required property '"+"sizeGiB"+"'"};
 if(vErrors === null){
 vErrors = [err908];
 }
@@ -12102,11 +12135,8 @@ vErrors.push(err908);
 }
 errors++;
 }
-}
-if(data362.snapshot !== undefined){
-let data368 = data362.snapshot;
-if((typeof data368 !== "string") && (data368 !== null)){
-const err909 = {instancePath:instancePath+"/data/data/snapshot",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[15].then.properties.data.properties.snapshot.type},message:"must be string,null"};
+if(data362.encrypted === undefined){
+const err909 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "encrypted"},message:"must have required property '"+"encrypted"+"'"};
 if(vErrors === null){
 vErrors = [err909];
 }
@@ -12115,10 +12145,8 @@ vErrors.push(err909);
 }
 errors++;
 }
-}
-if(data362.zone !== undefined){
-if(typeof data362.zone !== "string"){
-const err910 = {instancePath:instancePath+"/data/data/zone",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/zone/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data362.rule === undefined){
+const err910 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
 if(vErrors === null){
 vErrors = [err910];
 }
@@ -12127,10 +12155,8 @@ vErrors.push(err910);
 }
 errors++;
 }
-}
-}
-else {
-const err911 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data362.seed === undefined){
+const err911 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "seed"},message:"must have required property '"+"seed"+"'"};
 if(vErrors === null){
 vErrors = [err911];
 }
@@ -12139,10 +12165,9 @@ vErrors.push(err911);
 }
 errors++;
 }
-}
-}
-else {
-const err912 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key67 in data362){
+if(!(func1.call(schema31.allOf[18].then.properties.data.allOf[15].then.properties.data.properties, key67))){
+const err912 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err912];
 }
@@ -12151,21 +12176,218 @@ vErrors.push(err912);
 }
 errors++;
 }
-var _valid42 = _errs993 === errors;
-valid245 = _valid42;
-if(valid245){
-var props37 = {};
-props37.data = true;
-props37.kind = true;
 }
-}
-if(!valid245){
-const err913 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data362.connection !== undefined){
+if(typeof data362.connection !== "string"){
+const err913 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err913];
 }
 else {
 vErrors.push(err913);
+}
+errors++;
+}
+}
+if(data362.snapshot !== undefined){
+if(typeof data362.snapshot !== "string"){
+const err914 = {instancePath:instancePath+"/data/data/snapshot",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err914];
+}
+else {
+vErrors.push(err914);
+}
+errors++;
+}
+}
+if(data362.origin !== undefined){
+let data365 = data362.origin;
+if(!((data365 === "drill") || (data365 === "schedule"))){
+const err915 = {instancePath:instancePath+"/data/data/origin",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[15].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err915];
+}
+else {
+vErrors.push(err915);
+}
+errors++;
+}
+}
+if(data362.startedAt !== undefined){
+let data366 = data362.startedAt;
+if(typeof data366 === "string"){
+if(!pattern5.test(data366)){
+const err916 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(vErrors === null){
+vErrors = [err916];
+}
+else {
+vErrors.push(err916);
+}
+errors++;
+}
+}
+else {
+const err917 = {instancePath:instancePath+"/data/data/startedAt",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err917];
+}
+else {
+vErrors.push(err917);
+}
+errors++;
+}
+}
+if(data362.owner !== undefined){
+if(typeof data362.owner !== "string"){
+const err918 = {instancePath:instancePath+"/data/data/owner",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/owner/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err918];
+}
+else {
+vErrors.push(err918);
+}
+errors++;
+}
+}
+if(data362.state !== undefined){
+if(typeof data362.state !== "string"){
+const err919 = {instancePath:instancePath+"/data/data/state",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/state/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err919];
+}
+else {
+vErrors.push(err919);
+}
+errors++;
+}
+}
+if(data362.tier !== undefined){
+if(typeof data362.tier !== "string"){
+const err920 = {instancePath:instancePath+"/data/data/tier",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/tier/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err920];
+}
+else {
+vErrors.push(err920);
+}
+errors++;
+}
+}
+if(data362.volume !== undefined){
+let data370 = data362.volume;
+if((typeof data370 !== "string") && (data370 !== null)){
+const err921 = {instancePath:instancePath+"/data/data/volume",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/volume/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[15].then.properties.data.properties.volume.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err921];
+}
+else {
+vErrors.push(err921);
+}
+errors++;
+}
+}
+if(data362.sizeGiB !== undefined){
+let data371 = data362.sizeGiB;
+if(!(((typeof data371 == "number") && (!(data371 % 1) && !isNaN(data371))) && (isFinite(data371)))){
+const err922 = {instancePath:instancePath+"/data/data/sizeGiB",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/sizeGiB/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err922];
+}
+else {
+vErrors.push(err922);
+}
+errors++;
+}
+if((typeof data371 == "number") && (isFinite(data371))){
+if(data371 < 0 || isNaN(data371)){
+const err923 = {instancePath:instancePath+"/data/data/sizeGiB",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/sizeGiB/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err923];
+}
+else {
+vErrors.push(err923);
+}
+errors++;
+}
+}
+}
+if(data362.encrypted !== undefined){
+if(typeof data362.encrypted !== "boolean"){
+const err924 = {instancePath:instancePath+"/data/data/encrypted",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/encrypted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err924];
+}
+else {
+vErrors.push(err924);
+}
+errors++;
+}
+}
+if(data362.rule !== undefined){
+if(typeof data362.rule !== "string"){
+const err925 = {instancePath:instancePath+"/data/data/rule",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err925];
+}
+else {
+vErrors.push(err925);
+}
+errors++;
+}
+}
+if(data362.seed !== undefined){
+let data374 = data362.seed;
+if((typeof data374 !== "string") && (data374 !== null)){
+const err926 = {instancePath:instancePath+"/data/data/seed",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/properties/seed/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[15].then.properties.data.properties.seed.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err926];
+}
+else {
+vErrors.push(err926);
+}
+errors++;
+}
+}
+}
+else {
+const err927 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err927];
+}
+else {
+vErrors.push(err927);
+}
+errors++;
+}
+}
+}
+else {
+const err928 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err928];
+}
+else {
+vErrors.push(err928);
+}
+errors++;
+}
+var _valid43 = _errs1002 === errors;
+valid249 = _valid43;
+if(valid249){
+var props37 = {};
+props37.data = true;
+props37.kind = true;
+}
+}
+if(!valid249){
+const err929 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err929];
+}
+else {
+vErrors.push(err929);
 }
 errors++;
 }
@@ -12178,31 +12400,31 @@ props19 = props19 || {};
 Object.assign(props19, props37);
 }
 }
-const _errs1013 = errors;
-let valid249 = true;
-const _errs1014 = errors;
-if(errors === _errs1014){
+const _errs1031 = errors;
+let valid253 = true;
+const _errs1032 = errors;
+if(errors === _errs1032){
 if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing35;
 if((data140.kind === undefined) && (missing35 = "kind")){
-const err914 = {};
+const err930 = {};
 if(vErrors === null){
-vErrors = [err914];
+vErrors = [err930];
 }
 else {
-vErrors.push(err914);
+vErrors.push(err930);
 }
 errors++;
 }
 else {
 if(data140.kind !== undefined){
-if("residue" !== data140.kind){
-const err915 = {};
+if("volume" !== data140.kind){
+const err931 = {};
 if(vErrors === null){
-vErrors = [err915];
+vErrors = [err931];
 }
 else {
-vErrors.push(err915);
+vErrors.push(err931);
 }
 errors++;
 }
@@ -12210,189 +12432,260 @@ errors++;
 }
 }
 else {
-const err916 = {};
+const err932 = {};
 if(vErrors === null){
-vErrors = [err916];
+vErrors = [err932];
 }
 else {
-vErrors.push(err916);
+vErrors.push(err932);
 }
 errors++;
 }
 }
-var _valid43 = _errs1014 === errors;
-errors = _errs1013;
+var _valid44 = _errs1032 === errors;
+errors = _errs1031;
 if(vErrors !== null){
-if(_errs1013){
-vErrors.length = _errs1013;
+if(_errs1031){
+vErrors.length = _errs1031;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid43){
-const _errs1017 = errors;
+if(_valid44){
+const _errs1035 = errors;
 if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 if(data140.data === undefined){
-const err917 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err933 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err917];
+vErrors = [err933];
 }
 else {
-vErrors.push(err917);
+vErrors.push(err933);
 }
 errors++;
 }
 if(data140.data !== undefined){
-let data371 = data140.data;
-if(data371 && typeof data371 == "object" && !Array.isArray(data371)){
-if(data371.left === undefined){
-const err918 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+let data376 = data140.data;
+if(data376 && typeof data376 == "object" && !Array.isArray(data376)){
+if(data376.connection === undefined){
+const err934 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
-vErrors = [err918];
+vErrors = [err934];
 }
 else {
-vErrors.push(err918);
+vErrors.push(err934);
 }
 errors++;
 }
-for(const key66 in data371){
-if(!(key66 === "left")){
-const err919 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key66},message:"must NOT have additional properties"};
+if(data376.volume === undefined){
+const err935 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "volume"},message:"must have required property '"+"volume"+"'"};
 if(vErrors === null){
-vErrors = [err919];
+vErrors = [err935];
 }
 else {
-vErrors.push(err919);
+vErrors.push(err935);
 }
 errors++;
 }
-}
-if(data371.left !== undefined){
-let data372 = data371.left;
-if(Array.isArray(data372)){
-const len30 = data372.length;
-for(let i30=0; i30<len30; i30++){
-let data373 = data372[i30];
-if(data373 && typeof data373 == "object" && !Array.isArray(data373)){
-if(data373.system === undefined){
-const err920 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data376.snapshot === undefined){
+const err936 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "snapshot"},message:"must have required property '"+"snapshot"+"'"};
 if(vErrors === null){
-vErrors = [err920];
+vErrors = [err936];
 }
 else {
-vErrors.push(err920);
+vErrors.push(err936);
 }
 errors++;
 }
-if(data373.object === undefined){
-const err921 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data376.zone === undefined){
+const err937 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "zone"},message:"must have required property '"+"zone"+"'"};
 if(vErrors === null){
-vErrors = [err921];
+vErrors = [err937];
 }
 else {
-vErrors.push(err921);
+vErrors.push(err937);
 }
 errors++;
 }
-for(const key67 in data373){
-if(!((key67 === "system") || (key67 === "object"))){
-const err922 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key67},message:"must NOT have additional properties"};
+if(data376.type === undefined){
+const err938 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
-vErrors = [err922];
+vErrors = [err938];
 }
 else {
-vErrors.push(err922);
+vErrors.push(err938);
 }
 errors++;
 }
-}
-if(data373.system !== undefined){
-if(typeof data373.system !== "string"){
-const err923 = {instancePath:instancePath+"/data/data/left/" + i30+"/system",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data376.sizeGiB === undefined){
+const err939 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "sizeGiB"},message:"must have required property '"+"sizeGiB"+"'"};
 if(vErrors === null){
-vErrors = [err923];
+vErrors = [err939];
 }
 else {
-vErrors.push(err923);
+vErrors.push(err939);
 }
 errors++;
 }
-}
-if(data373.object !== undefined){
-if(typeof data373.object !== "string"){
-const err924 = {instancePath:instancePath+"/data/data/left/" + i30+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data376.encrypted === undefined){
+const err940 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "encrypted"},message:"must have required property '"+"encrypted"+"'"};
 if(vErrors === null){
-vErrors = [err924];
+vErrors = [err940];
 }
 else {
-vErrors.push(err924);
+vErrors.push(err940);
+}
+errors++;
+}
+for(const key68 in data376){
+if(!(((((((key68 === "connection") || (key68 === "volume")) || (key68 === "snapshot")) || (key68 === "zone")) || (key68 === "type")) || (key68 === "sizeGiB")) || (key68 === "encrypted"))){
+const err941 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err941];
+}
+else {
+vErrors.push(err941);
 }
 errors++;
 }
 }
-}
-else {
-const err925 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data376.connection !== undefined){
+if(typeof data376.connection !== "string"){
+const err942 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err925];
+vErrors = [err942];
 }
 else {
-vErrors.push(err925);
+vErrors.push(err942);
+}
+errors++;
+}
+}
+if(data376.volume !== undefined){
+if(typeof data376.volume !== "string"){
+const err943 = {instancePath:instancePath+"/data/data/volume",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/volume/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err943];
+}
+else {
+vErrors.push(err943);
+}
+errors++;
+}
+}
+if(data376.snapshot !== undefined){
+let data379 = data376.snapshot;
+if((typeof data379 !== "string") && (data379 !== null)){
+const err944 = {instancePath:instancePath+"/data/data/snapshot",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[16].then.properties.data.properties.snapshot.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err944];
+}
+else {
+vErrors.push(err944);
+}
+errors++;
+}
+}
+if(data376.zone !== undefined){
+if(typeof data376.zone !== "string"){
+const err945 = {instancePath:instancePath+"/data/data/zone",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/zone/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err945];
+}
+else {
+vErrors.push(err945);
+}
+errors++;
+}
+}
+if(data376.type !== undefined){
+if(typeof data376.type !== "string"){
+const err946 = {instancePath:instancePath+"/data/data/type",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err946];
+}
+else {
+vErrors.push(err946);
+}
+errors++;
+}
+}
+if(data376.sizeGiB !== undefined){
+let data382 = data376.sizeGiB;
+if(!(((typeof data382 == "number") && (!(data382 % 1) && !isNaN(data382))) && (isFinite(data382)))){
+const err947 = {instancePath:instancePath+"/data/data/sizeGiB",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/sizeGiB/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err947];
+}
+else {
+vErrors.push(err947);
+}
+errors++;
+}
+if((typeof data382 == "number") && (isFinite(data382))){
+if(data382 < 0 || isNaN(data382)){
+const err948 = {instancePath:instancePath+"/data/data/sizeGiB",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/sizeGiB/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err948];
+}
+else {
+vErrors.push(err948);
+}
+errors++;
+}
+}
+}
+if(data376.encrypted !== undefined){
+if(typeof data376.encrypted !== "boolean"){
+const err949 = {instancePath:instancePath+"/data/data/encrypted",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/encrypted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err949];
+}
+else {
+vErrors.push(err949);
 }
 errors++;
 }
 }
 }
 else {
-const err926 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err950 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err926];
+vErrors = [err950];
 }
 else {
-vErrors.push(err926);
+vErrors.push(err950);
 }
 errors++;
 }
 }
 }
 else {
-const err927 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err951 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err927];
+vErrors = [err951];
 }
 else {
-vErrors.push(err927);
+vErrors.push(err951);
 }
 errors++;
 }
-}
-}
-else {
-const err928 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err928];
-}
-else {
-vErrors.push(err928);
-}
-errors++;
-}
-var _valid43 = _errs1017 === errors;
-valid249 = _valid43;
-if(valid249){
+var _valid44 = _errs1035 === errors;
+valid253 = _valid44;
+if(valid253){
 var props38 = {};
 props38.data = true;
 props38.kind = true;
 }
 }
-if(!valid249){
-const err929 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid253){
+const err952 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err929];
+vErrors = [err952];
 }
 else {
-vErrors.push(err929);
+vErrors.push(err952);
 }
 errors++;
 }
@@ -12405,346 +12698,14 @@ props19 = props19 || {};
 Object.assign(props19, props38);
 }
 }
-if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
-if(data140.kind === undefined){
-const err930 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
-if(vErrors === null){
-vErrors = [err930];
-}
-else {
-vErrors.push(err930);
-}
-errors++;
-}
-if(data140.data === undefined){
-const err931 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err931];
-}
-else {
-vErrors.push(err931);
-}
-errors++;
-}
-for(const key68 in data140){
-if(!((key68 === "kind") || (key68 === "data"))){
-const err932 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key68},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err932];
-}
-else {
-vErrors.push(err932);
-}
-errors++;
-}
-}
-if(data140.kind !== undefined){
-let data376 = data140.kind;
-if(!(((((((((((((((((data376 === "backup") || (data376 === "restore-target")) || (data376 === "wal-end")) || (data376 === "archive")) || (data376 === "reference")) || (data376 === "reconciliation")) || (data376 === "health-checks")) || (data376 === "isolation")) || (data376 === "production-fingerprint")) || (data376 === "infrastructure-code")) || (data376 === "infrastructure-plan")) || (data376 === "infrastructure-state")) || (data376 === "drift")) || (data376 === "volume-snapshot")) || (data376 === "volume")) || (data376 === "volume-swap")) || (data376 === "residue"))){
-const err933 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/18/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err933];
-}
-else {
-vErrors.push(err933);
-}
-errors++;
-}
-}
-}
-else {
-const err934 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err934];
-}
-else {
-vErrors.push(err934);
-}
-errors++;
-}
-}
-}
-else {
-const err935 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err935];
-}
-else {
-vErrors.push(err935);
-}
-errors++;
-}
-var _valid19 = _errs404 === errors;
-valid96 = _valid19;
-if(valid96){
-var props39 = {};
-props39.data = true;
-props39.type = true;
-}
-}
-if(!valid96){
-const err936 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err936];
-}
-else {
-vErrors.push(err936);
-}
-errors++;
-}
-if(props0 !== true && props39 !== undefined){
-if(props39 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props39);
-}
-}
-const _errs1034 = errors;
+const _errs1055 = errors;
 let valid257 = true;
-const _errs1035 = errors;
-if(errors === _errs1035){
-if(data && typeof data == "object" && !Array.isArray(data)){
+const _errs1056 = errors;
+if(errors === _errs1056){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
 let missing36;
-if((data.type === undefined) && (missing36 = "type")){
-const err937 = {};
-if(vErrors === null){
-vErrors = [err937];
-}
-else {
-vErrors.push(err937);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("evidence.write-failed" !== data.type){
-const err938 = {};
-if(vErrors === null){
-vErrors = [err938];
-}
-else {
-vErrors.push(err938);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err939 = {};
-if(vErrors === null){
-vErrors = [err939];
-}
-else {
-vErrors.push(err939);
-}
-errors++;
-}
-}
-var _valid44 = _errs1035 === errors;
-errors = _errs1034;
-if(vErrors !== null){
-if(_errs1034){
-vErrors.length = _errs1034;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid44){
-const _errs1038 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err940 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err940];
-}
-else {
-vErrors.push(err940);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data378 = data.data;
-if(data378 && typeof data378 == "object" && !Array.isArray(data378)){
-if(data378.file === undefined){
-const err941 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
-if(vErrors === null){
-vErrors = [err941];
-}
-else {
-vErrors.push(err941);
-}
-errors++;
-}
-if(data378.message === undefined){
-const err942 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
-if(vErrors === null){
-vErrors = [err942];
-}
-else {
-vErrors.push(err942);
-}
-errors++;
-}
-for(const key69 in data378){
-if(!((key69 === "file") || (key69 === "message"))){
-const err943 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err943];
-}
-else {
-vErrors.push(err943);
-}
-errors++;
-}
-}
-if(data378.file !== undefined){
-if(typeof data378.file !== "string"){
-const err944 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/19/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err944];
-}
-else {
-vErrors.push(err944);
-}
-errors++;
-}
-}
-if(data378.message !== undefined){
-if(typeof data378.message !== "string"){
-const err945 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/19/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err945];
-}
-else {
-vErrors.push(err945);
-}
-errors++;
-}
-}
-}
-else {
-const err946 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err946];
-}
-else {
-vErrors.push(err946);
-}
-errors++;
-}
-}
-}
-else {
-const err947 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err947];
-}
-else {
-vErrors.push(err947);
-}
-errors++;
-}
-var _valid44 = _errs1038 === errors;
-valid257 = _valid44;
-if(valid257){
-var props40 = {};
-props40.data = true;
-props40.type = true;
-}
-}
-if(!valid257){
-const err948 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err948];
-}
-else {
-vErrors.push(err948);
-}
-errors++;
-}
-if(props0 !== true && props40 !== undefined){
-if(props40 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props40);
-}
-}
-const _errs1048 = errors;
-let valid261 = true;
-const _errs1049 = errors;
-if(errors === _errs1049){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing37;
-if((data.type === undefined) && (missing37 = "type")){
-const err949 = {};
-if(vErrors === null){
-vErrors = [err949];
-}
-else {
-vErrors.push(err949);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.asked" !== data.type){
-const err950 = {};
-if(vErrors === null){
-vErrors = [err950];
-}
-else {
-vErrors.push(err950);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err951 = {};
-if(vErrors === null){
-vErrors = [err951];
-}
-else {
-vErrors.push(err951);
-}
-errors++;
-}
-}
-var _valid45 = _errs1049 === errors;
-errors = _errs1048;
-if(vErrors !== null){
-if(_errs1048){
-vErrors.length = _errs1048;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid45){
-const _errs1052 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err952 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err952];
-}
-else {
-vErrors.push(err952);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data382 = data.data;
-if(data382 && typeof data382 == "object" && !Array.isArray(data382)){
-if(data382.instructions === undefined){
-const err953 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
+if((data140.kind === undefined) && (missing36 = "kind")){
+const err953 = {};
 if(vErrors === null){
 vErrors = [err953];
 }
@@ -12753,8 +12714,10 @@ vErrors.push(err953);
 }
 errors++;
 }
-if(data382.instant === undefined){
-const err954 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+else {
+if(data140.kind !== undefined){
+if("volume-swap" !== data140.kind){
+const err954 = {};
 if(vErrors === null){
 vErrors = [err954];
 }
@@ -12763,9 +12726,11 @@ vErrors.push(err954);
 }
 errors++;
 }
-for(const key70 in data382){
-if(!((key70 === "instructions") || (key70 === "instant"))){
-const err955 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err955 = {};
 if(vErrors === null){
 vErrors = [err955];
 }
@@ -12775,9 +12740,21 @@ vErrors.push(err955);
 errors++;
 }
 }
-if(data382.instructions !== undefined){
-if(typeof data382.instructions !== "string"){
-const err956 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/20/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid45 = _errs1056 === errors;
+errors = _errs1055;
+if(vErrors !== null){
+if(_errs1055){
+vErrors.length = _errs1055;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid45){
+const _errs1059 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err956 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err956];
 }
@@ -12786,12 +12763,11 @@ vErrors.push(err956);
 }
 errors++;
 }
-}
-if(data382.instant !== undefined){
-let data384 = data382.instant;
-if(data384 && typeof data384 == "object" && !Array.isArray(data384)){
-if(data384.at === undefined){
-const err957 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data140.data !== undefined){
+let data385 = data140.data;
+if(data385 && typeof data385 == "object" && !Array.isArray(data385)){
+if(data385.connection === undefined){
+const err957 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err957];
 }
@@ -12800,8 +12776,8 @@ vErrors.push(err957);
 }
 errors++;
 }
-if(data384.mono === undefined){
-const err958 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data385.workload === undefined){
+const err958 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "workload"},message:"must have required property '"+"workload"+"'"};
 if(vErrors === null){
 vErrors = [err958];
 }
@@ -12810,9 +12786,8 @@ vErrors.push(err958);
 }
 errors++;
 }
-for(const key71 in data384){
-if(!((key71 === "at") || (key71 === "mono"))){
-const err959 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+if(data385.claim === undefined){
+const err959 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "claim"},message:"must have required property '"+"claim"+"'"};
 if(vErrors === null){
 vErrors = [err959];
 }
@@ -12821,10 +12796,8 @@ vErrors.push(err959);
 }
 errors++;
 }
-}
-if(data384.at !== undefined){
-if(typeof data384.at !== "string"){
-const err960 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data385.from === undefined){
+const err960 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
 if(vErrors === null){
 vErrors = [err960];
 }
@@ -12833,12 +12806,8 @@ vErrors.push(err960);
 }
 errors++;
 }
-}
-if(data384.mono !== undefined){
-let data386 = data384.mono;
-if(typeof data386 === "string"){
-if(!pattern4.test(data386)){
-const err961 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data385.to === undefined){
+const err961 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
 if(vErrors === null){
 vErrors = [err961];
 }
@@ -12847,9 +12816,8 @@ vErrors.push(err961);
 }
 errors++;
 }
-}
-else {
-const err962 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data385.snapshot === undefined){
+const err962 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "snapshot"},message:"must have required property '"+"snapshot"+"'"};
 if(vErrors === null){
 vErrors = [err962];
 }
@@ -12858,10 +12826,8 @@ vErrors.push(err962);
 }
 errors++;
 }
-}
-}
-else {
-const err963 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data385.zone === undefined){
+const err963 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "zone"},message:"must have required property '"+"zone"+"'"};
 if(vErrors === null){
 vErrors = [err963];
 }
@@ -12870,10 +12836,9 @@ vErrors.push(err963);
 }
 errors++;
 }
-}
-}
-else {
-const err964 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key69 in data385){
+if(!(((((((key69 === "connection") || (key69 === "workload")) || (key69 === "claim")) || (key69 === "from")) || (key69 === "to")) || (key69 === "snapshot")) || (key69 === "zone"))){
+const err964 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key69},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err964];
 }
@@ -12883,9 +12848,9 @@ vErrors.push(err964);
 errors++;
 }
 }
-}
-else {
-const err965 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data385.connection !== undefined){
+if(typeof data385.connection !== "string"){
+const err965 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err965];
 }
@@ -12894,21 +12859,441 @@ vErrors.push(err965);
 }
 errors++;
 }
-var _valid45 = _errs1052 === errors;
-valid261 = _valid45;
-if(valid261){
-var props41 = {};
-props41.data = true;
-props41.type = true;
 }
-}
-if(!valid261){
-const err966 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data385.workload !== undefined){
+if(typeof data385.workload !== "string"){
+const err966 = {instancePath:instancePath+"/data/data/workload",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/properties/workload/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err966];
 }
 else {
 vErrors.push(err966);
+}
+errors++;
+}
+}
+if(data385.claim !== undefined){
+if(typeof data385.claim !== "string"){
+const err967 = {instancePath:instancePath+"/data/data/claim",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/properties/claim/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err967];
+}
+else {
+vErrors.push(err967);
+}
+errors++;
+}
+}
+if(data385.from !== undefined){
+if(typeof data385.from !== "string"){
+const err968 = {instancePath:instancePath+"/data/data/from",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err968];
+}
+else {
+vErrors.push(err968);
+}
+errors++;
+}
+}
+if(data385.to !== undefined){
+if(typeof data385.to !== "string"){
+const err969 = {instancePath:instancePath+"/data/data/to",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err969];
+}
+else {
+vErrors.push(err969);
+}
+errors++;
+}
+}
+if(data385.snapshot !== undefined){
+let data391 = data385.snapshot;
+if((typeof data391 !== "string") && (data391 !== null)){
+const err970 = {instancePath:instancePath+"/data/data/snapshot",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[17].then.properties.data.properties.snapshot.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err970];
+}
+else {
+vErrors.push(err970);
+}
+errors++;
+}
+}
+if(data385.zone !== undefined){
+if(typeof data385.zone !== "string"){
+const err971 = {instancePath:instancePath+"/data/data/zone",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/properties/zone/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err971];
+}
+else {
+vErrors.push(err971);
+}
+errors++;
+}
+}
+}
+else {
+const err972 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err972];
+}
+else {
+vErrors.push(err972);
+}
+errors++;
+}
+}
+}
+else {
+const err973 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err973];
+}
+else {
+vErrors.push(err973);
+}
+errors++;
+}
+var _valid45 = _errs1059 === errors;
+valid257 = _valid45;
+if(valid257){
+var props39 = {};
+props39.data = true;
+props39.kind = true;
+}
+}
+if(!valid257){
+const err974 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err974];
+}
+else {
+vErrors.push(err974);
+}
+errors++;
+}
+if(props19 !== true && props39 !== undefined){
+if(props39 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props39);
+}
+}
+const _errs1079 = errors;
+let valid261 = true;
+const _errs1080 = errors;
+if(errors === _errs1080){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+let missing37;
+if((data140.kind === undefined) && (missing37 = "kind")){
+const err975 = {};
+if(vErrors === null){
+vErrors = [err975];
+}
+else {
+vErrors.push(err975);
+}
+errors++;
+}
+else {
+if(data140.kind !== undefined){
+if("residue" !== data140.kind){
+const err976 = {};
+if(vErrors === null){
+vErrors = [err976];
+}
+else {
+vErrors.push(err976);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err977 = {};
+if(vErrors === null){
+vErrors = [err977];
+}
+else {
+vErrors.push(err977);
+}
+errors++;
+}
+}
+var _valid46 = _errs1080 === errors;
+errors = _errs1079;
+if(vErrors !== null){
+if(_errs1079){
+vErrors.length = _errs1079;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid46){
+const _errs1083 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err978 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err978];
+}
+else {
+vErrors.push(err978);
+}
+errors++;
+}
+if(data140.data !== undefined){
+let data394 = data140.data;
+if(data394 && typeof data394 == "object" && !Array.isArray(data394)){
+if(data394.left === undefined){
+const err979 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(vErrors === null){
+vErrors = [err979];
+}
+else {
+vErrors.push(err979);
+}
+errors++;
+}
+for(const key70 in data394){
+if(!(key70 === "left")){
+const err980 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err980];
+}
+else {
+vErrors.push(err980);
+}
+errors++;
+}
+}
+if(data394.left !== undefined){
+let data395 = data394.left;
+if(Array.isArray(data395)){
+const len30 = data395.length;
+for(let i30=0; i30<len30; i30++){
+let data396 = data395[i30];
+if(data396 && typeof data396 == "object" && !Array.isArray(data396)){
+if(data396.system === undefined){
+const err981 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err981];
+}
+else {
+vErrors.push(err981);
+}
+errors++;
+}
+if(data396.object === undefined){
+const err982 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err982];
+}
+else {
+vErrors.push(err982);
+}
+errors++;
+}
+for(const key71 in data396){
+if(!((key71 === "system") || (key71 === "object"))){
+const err983 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err983];
+}
+else {
+vErrors.push(err983);
+}
+errors++;
+}
+}
+if(data396.system !== undefined){
+if(typeof data396.system !== "string"){
+const err984 = {instancePath:instancePath+"/data/data/left/" + i30+"/system",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err984];
+}
+else {
+vErrors.push(err984);
+}
+errors++;
+}
+}
+if(data396.object !== undefined){
+if(typeof data396.object !== "string"){
+const err985 = {instancePath:instancePath+"/data/data/left/" + i30+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err985];
+}
+else {
+vErrors.push(err985);
+}
+errors++;
+}
+}
+}
+else {
+const err986 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err986];
+}
+else {
+vErrors.push(err986);
+}
+errors++;
+}
+}
+}
+else {
+const err987 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err987];
+}
+else {
+vErrors.push(err987);
+}
+errors++;
+}
+}
+}
+else {
+const err988 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err988];
+}
+else {
+vErrors.push(err988);
+}
+errors++;
+}
+}
+}
+else {
+const err989 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err989];
+}
+else {
+vErrors.push(err989);
+}
+errors++;
+}
+var _valid46 = _errs1083 === errors;
+valid261 = _valid46;
+if(valid261){
+var props40 = {};
+props40.data = true;
+props40.kind = true;
+}
+}
+if(!valid261){
+const err990 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err990];
+}
+else {
+vErrors.push(err990);
+}
+errors++;
+}
+if(props19 !== true && props40 !== undefined){
+if(props40 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props40);
+}
+}
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.kind === undefined){
+const err991 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err991];
+}
+else {
+vErrors.push(err991);
+}
+errors++;
+}
+if(data140.data === undefined){
+const err992 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err992];
+}
+else {
+vErrors.push(err992);
+}
+errors++;
+}
+for(const key72 in data140){
+if(!((key72 === "kind") || (key72 === "data"))){
+const err993 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err993];
+}
+else {
+vErrors.push(err993);
+}
+errors++;
+}
+}
+if(data140.kind !== undefined){
+let data399 = data140.kind;
+if(!(((((((((((((((((((data399 === "backup") || (data399 === "restore-target")) || (data399 === "wal-end")) || (data399 === "archive")) || (data399 === "reference")) || (data399 === "reconciliation")) || (data399 === "health-checks")) || (data399 === "isolation")) || (data399 === "production-fingerprint")) || (data399 === "cluster-state")) || (data399 === "archiving")) || (data399 === "infrastructure-code")) || (data399 === "infrastructure-plan")) || (data399 === "infrastructure-state")) || (data399 === "drift")) || (data399 === "volume-snapshot")) || (data399 === "volume")) || (data399 === "volume-swap")) || (data399 === "residue"))){
+const err994 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/18/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err994];
+}
+else {
+vErrors.push(err994);
+}
+errors++;
+}
+}
+}
+else {
+const err995 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err995];
+}
+else {
+vErrors.push(err995);
+}
+errors++;
+}
+}
+}
+else {
+const err996 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err996];
+}
+else {
+vErrors.push(err996);
+}
+errors++;
+}
+var _valid19 = _errs404 === errors;
+valid96 = _valid19;
+if(valid96){
+var props41 = {};
+props41.data = true;
+props41.type = true;
+}
+}
+if(!valid96){
+const err997 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err997];
+}
+else {
+vErrors.push(err997);
 }
 errors++;
 }
@@ -12921,31 +13306,31 @@ props0 = props0 || {};
 Object.assign(props0, props41);
 }
 }
-const _errs1067 = errors;
-let valid266 = true;
-const _errs1068 = errors;
-if(errors === _errs1068){
+const _errs1100 = errors;
+let valid269 = true;
+const _errs1101 = errors;
+if(errors === _errs1101){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing38;
 if((data.type === undefined) && (missing38 = "type")){
-const err967 = {};
+const err998 = {};
 if(vErrors === null){
-vErrors = [err967];
+vErrors = [err998];
 }
 else {
-vErrors.push(err967);
+vErrors.push(err998);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("human.began" !== data.type){
-const err968 = {};
+if("evidence.write-failed" !== data.type){
+const err999 = {};
 if(vErrors === null){
-vErrors = [err968];
+vErrors = [err999];
 }
 else {
-vErrors.push(err968);
+vErrors.push(err999);
 }
 errors++;
 }
@@ -12953,208 +13338,136 @@ errors++;
 }
 }
 else {
-const err969 = {};
+const err1000 = {};
 if(vErrors === null){
-vErrors = [err969];
+vErrors = [err1000];
 }
 else {
-vErrors.push(err969);
+vErrors.push(err1000);
 }
 errors++;
 }
 }
-var _valid46 = _errs1068 === errors;
-errors = _errs1067;
+var _valid47 = _errs1101 === errors;
+errors = _errs1100;
 if(vErrors !== null){
-if(_errs1067){
-vErrors.length = _errs1067;
+if(_errs1100){
+vErrors.length = _errs1100;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid46){
-const _errs1071 = errors;
+if(_valid47){
+const _errs1104 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err970 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1001 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err970];
+vErrors = [err1001];
 }
 else {
-vErrors.push(err970);
+vErrors.push(err1001);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data388 = data.data;
-if(data388 && typeof data388 == "object" && !Array.isArray(data388)){
-if(data388.who === undefined){
-const err971 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+let data401 = data.data;
+if(data401 && typeof data401 == "object" && !Array.isArray(data401)){
+if(data401.file === undefined){
+const err1002 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
-vErrors = [err971];
+vErrors = [err1002];
 }
 else {
-vErrors.push(err971);
+vErrors.push(err1002);
 }
 errors++;
 }
-if(data388.instant === undefined){
-const err972 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data401.message === undefined){
+const err1003 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
-vErrors = [err972];
+vErrors = [err1003];
 }
 else {
-vErrors.push(err972);
+vErrors.push(err1003);
 }
 errors++;
 }
-for(const key72 in data388){
-if(!((key72 === "who") || (key72 === "instant"))){
-const err973 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
+for(const key73 in data401){
+if(!((key73 === "file") || (key73 === "message"))){
+const err1004 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err973];
+vErrors = [err1004];
 }
 else {
-vErrors.push(err973);
-}
-errors++;
-}
-}
-if(data388.who !== undefined){
-if(typeof data388.who !== "string"){
-const err974 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err974];
-}
-else {
-vErrors.push(err974);
+vErrors.push(err1004);
 }
 errors++;
 }
 }
-if(data388.instant !== undefined){
-let data390 = data388.instant;
-if(data390 && typeof data390 == "object" && !Array.isArray(data390)){
-if(data390.at === undefined){
-const err975 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data401.file !== undefined){
+if(typeof data401.file !== "string"){
+const err1005 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/19/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err975];
+vErrors = [err1005];
 }
 else {
-vErrors.push(err975);
-}
-errors++;
-}
-if(data390.mono === undefined){
-const err976 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err976];
-}
-else {
-vErrors.push(err976);
-}
-errors++;
-}
-for(const key73 in data390){
-if(!((key73 === "at") || (key73 === "mono"))){
-const err977 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err977];
-}
-else {
-vErrors.push(err977);
+vErrors.push(err1005);
 }
 errors++;
 }
 }
-if(data390.at !== undefined){
-if(typeof data390.at !== "string"){
-const err978 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data401.message !== undefined){
+if(typeof data401.message !== "string"){
+const err1006 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/19/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err978];
+vErrors = [err1006];
 }
 else {
-vErrors.push(err978);
-}
-errors++;
-}
-}
-if(data390.mono !== undefined){
-let data392 = data390.mono;
-if(typeof data392 === "string"){
-if(!pattern4.test(data392)){
-const err979 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err979];
-}
-else {
-vErrors.push(err979);
-}
-errors++;
-}
-}
-else {
-const err980 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err980];
-}
-else {
-vErrors.push(err980);
+vErrors.push(err1006);
 }
 errors++;
 }
 }
 }
 else {
-const err981 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1007 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err981];
+vErrors = [err1007];
 }
 else {
-vErrors.push(err981);
+vErrors.push(err1007);
 }
 errors++;
 }
 }
 }
 else {
-const err982 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1008 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err982];
+vErrors = [err1008];
 }
 else {
-vErrors.push(err982);
+vErrors.push(err1008);
 }
 errors++;
 }
-}
-}
-else {
-const err983 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err983];
-}
-else {
-vErrors.push(err983);
-}
-errors++;
-}
-var _valid46 = _errs1071 === errors;
-valid266 = _valid46;
-if(valid266){
+var _valid47 = _errs1104 === errors;
+valid269 = _valid47;
+if(valid269){
 var props42 = {};
 props42.data = true;
 props42.type = true;
 }
 }
-if(!valid266){
-const err984 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid269){
+const err1009 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err984];
+vErrors = [err1009];
 }
 else {
-vErrors.push(err984);
+vErrors.push(err1009);
 }
 errors++;
 }
@@ -13167,31 +13480,31 @@ props0 = props0 || {};
 Object.assign(props0, props42);
 }
 }
-const _errs1086 = errors;
-let valid271 = true;
-const _errs1087 = errors;
-if(errors === _errs1087){
+const _errs1114 = errors;
+let valid273 = true;
+const _errs1115 = errors;
+if(errors === _errs1115){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing39;
 if((data.type === undefined) && (missing39 = "type")){
-const err985 = {};
+const err1010 = {};
 if(vErrors === null){
-vErrors = [err985];
+vErrors = [err1010];
 }
 else {
-vErrors.push(err985);
+vErrors.push(err1010);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("human.done" !== data.type){
-const err986 = {};
+if("human.asked" !== data.type){
+const err1011 = {};
 if(vErrors === null){
-vErrors = [err986];
+vErrors = [err1011];
 }
 else {
-vErrors.push(err986);
+vErrors.push(err1011);
 }
 errors++;
 }
@@ -13199,254 +13512,208 @@ errors++;
 }
 }
 else {
-const err987 = {};
+const err1012 = {};
 if(vErrors === null){
-vErrors = [err987];
+vErrors = [err1012];
 }
 else {
-vErrors.push(err987);
+vErrors.push(err1012);
 }
 errors++;
 }
 }
-var _valid47 = _errs1087 === errors;
-errors = _errs1086;
+var _valid48 = _errs1115 === errors;
+errors = _errs1114;
 if(vErrors !== null){
-if(_errs1086){
-vErrors.length = _errs1086;
+if(_errs1114){
+vErrors.length = _errs1114;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid47){
-const _errs1090 = errors;
+if(_valid48){
+const _errs1118 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err988 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1013 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err988];
+vErrors = [err1013];
 }
 else {
-vErrors.push(err988);
+vErrors.push(err1013);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data394 = data.data;
-if(data394 && typeof data394 == "object" && !Array.isArray(data394)){
-if(data394.who === undefined){
-const err989 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+let data405 = data.data;
+if(data405 && typeof data405 == "object" && !Array.isArray(data405)){
+if(data405.instructions === undefined){
+const err1014 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
 if(vErrors === null){
-vErrors = [err989];
+vErrors = [err1014];
 }
 else {
-vErrors.push(err989);
+vErrors.push(err1014);
 }
 errors++;
 }
-if(data394.instant === undefined){
-const err990 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data405.instant === undefined){
+const err1015 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err990];
+vErrors = [err1015];
 }
 else {
-vErrors.push(err990);
+vErrors.push(err1015);
 }
 errors++;
 }
-if(data394.answered === undefined){
-const err991 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
+for(const key74 in data405){
+if(!((key74 === "instructions") || (key74 === "instant"))){
+const err1016 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err991];
+vErrors = [err1016];
 }
 else {
-vErrors.push(err991);
-}
-errors++;
-}
-if(data394.attestation === undefined){
-const err992 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
-if(vErrors === null){
-vErrors = [err992];
-}
-else {
-vErrors.push(err992);
-}
-errors++;
-}
-for(const key74 in data394){
-if(!((((key74 === "who") || (key74 === "instant")) || (key74 === "answered")) || (key74 === "attestation"))){
-const err993 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err993];
-}
-else {
-vErrors.push(err993);
+vErrors.push(err1016);
 }
 errors++;
 }
 }
-if(data394.who !== undefined){
-let data395 = data394.who;
-if((typeof data395 !== "string") && (data395 !== null)){
-const err994 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/22/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.who.type},message:"must be string,null"};
+if(data405.instructions !== undefined){
+if(typeof data405.instructions !== "string"){
+const err1017 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/20/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err994];
+vErrors = [err1017];
 }
 else {
-vErrors.push(err994);
+vErrors.push(err1017);
 }
 errors++;
 }
 }
-if(data394.instant !== undefined){
-let data396 = data394.instant;
-if(data396 && typeof data396 == "object" && !Array.isArray(data396)){
-if(data396.at === undefined){
-const err995 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data405.instant !== undefined){
+let data407 = data405.instant;
+if(data407 && typeof data407 == "object" && !Array.isArray(data407)){
+if(data407.at === undefined){
+const err1018 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err995];
+vErrors = [err1018];
 }
 else {
-vErrors.push(err995);
+vErrors.push(err1018);
 }
 errors++;
 }
-if(data396.mono === undefined){
-const err996 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data407.mono === undefined){
+const err1019 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
-vErrors = [err996];
+vErrors = [err1019];
 }
 else {
-vErrors.push(err996);
+vErrors.push(err1019);
 }
 errors++;
 }
-for(const key75 in data396){
+for(const key75 in data407){
 if(!((key75 === "at") || (key75 === "mono"))){
-const err997 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
+const err1020 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err997];
+vErrors = [err1020];
 }
 else {
-vErrors.push(err997);
+vErrors.push(err1020);
 }
 errors++;
 }
 }
-if(data396.at !== undefined){
-if(typeof data396.at !== "string"){
-const err998 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data407.at !== undefined){
+if(typeof data407.at !== "string"){
+const err1021 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err998];
+vErrors = [err1021];
 }
 else {
-vErrors.push(err998);
+vErrors.push(err1021);
 }
 errors++;
 }
 }
-if(data396.mono !== undefined){
-let data398 = data396.mono;
-if(typeof data398 === "string"){
-if(!pattern4.test(data398)){
-const err999 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data407.mono !== undefined){
+let data409 = data407.mono;
+if(typeof data409 === "string"){
+if(!pattern4.test(data409)){
+const err1022 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
-vErrors = [err999];
+vErrors = [err1022];
 }
 else {
-vErrors.push(err999);
+vErrors.push(err1022);
 }
 errors++;
 }
 }
 else {
-const err1000 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1023 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1000];
+vErrors = [err1023];
 }
 else {
-vErrors.push(err1000);
-}
-errors++;
-}
-}
-}
-else {
-const err1001 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1001];
-}
-else {
-vErrors.push(err1001);
-}
-errors++;
-}
-}
-if(data394.answered !== undefined){
-if(typeof data394.answered !== "boolean"){
-const err1002 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/22/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1002];
-}
-else {
-vErrors.push(err1002);
-}
-errors++;
-}
-}
-if(data394.attestation !== undefined){
-let data400 = data394.attestation;
-if((typeof data400 !== "string") && (data400 !== null)){
-const err1003 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/22/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.attestation.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1003];
-}
-else {
-vErrors.push(err1003);
+vErrors.push(err1023);
 }
 errors++;
 }
 }
 }
 else {
-const err1004 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1024 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1004];
+vErrors = [err1024];
 }
 else {
-vErrors.push(err1004);
+vErrors.push(err1024);
 }
 errors++;
 }
 }
 }
 else {
-const err1005 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1025 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1005];
+vErrors = [err1025];
 }
 else {
-vErrors.push(err1005);
+vErrors.push(err1025);
 }
 errors++;
 }
-var _valid47 = _errs1090 === errors;
-valid271 = _valid47;
-if(valid271){
+}
+}
+else {
+const err1026 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1026];
+}
+else {
+vErrors.push(err1026);
+}
+errors++;
+}
+var _valid48 = _errs1118 === errors;
+valid273 = _valid48;
+if(valid273){
 var props43 = {};
 props43.data = true;
 props43.type = true;
 }
 }
-if(!valid271){
-const err1006 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid273){
+const err1027 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1006];
+vErrors = [err1027];
 }
 else {
-vErrors.push(err1006);
+vErrors.push(err1027);
 }
 errors++;
 }
@@ -13459,31 +13726,31 @@ props0 = props0 || {};
 Object.assign(props0, props43);
 }
 }
-const _errs1109 = errors;
-let valid276 = true;
-const _errs1110 = errors;
-if(errors === _errs1110){
+const _errs1133 = errors;
+let valid278 = true;
+const _errs1134 = errors;
+if(errors === _errs1134){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing40;
 if((data.type === undefined) && (missing40 = "type")){
-const err1007 = {};
+const err1028 = {};
 if(vErrors === null){
-vErrors = [err1007];
+vErrors = [err1028];
 }
 else {
-vErrors.push(err1007);
+vErrors.push(err1028);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("note.manual" !== data.type){
-const err1008 = {};
+if("human.began" !== data.type){
+const err1029 = {};
 if(vErrors === null){
-vErrors = [err1008];
+vErrors = [err1029];
 }
 else {
-vErrors.push(err1008);
+vErrors.push(err1029);
 }
 errors++;
 }
@@ -13491,159 +13758,208 @@ errors++;
 }
 }
 else {
-const err1009 = {};
+const err1030 = {};
 if(vErrors === null){
-vErrors = [err1009];
+vErrors = [err1030];
 }
 else {
-vErrors.push(err1009);
+vErrors.push(err1030);
 }
 errors++;
 }
 }
-var _valid48 = _errs1110 === errors;
-errors = _errs1109;
+var _valid49 = _errs1134 === errors;
+errors = _errs1133;
 if(vErrors !== null){
-if(_errs1109){
-vErrors.length = _errs1109;
+if(_errs1133){
+vErrors.length = _errs1133;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid48){
-const _errs1113 = errors;
+if(_valid49){
+const _errs1137 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1010 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1031 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1010];
+vErrors = [err1031];
 }
 else {
-vErrors.push(err1010);
+vErrors.push(err1031);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data402 = data.data;
-if(data402 && typeof data402 == "object" && !Array.isArray(data402)){
-if(data402.text === undefined){
-const err1011 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
+let data411 = data.data;
+if(data411 && typeof data411 == "object" && !Array.isArray(data411)){
+if(data411.who === undefined){
+const err1032 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err1011];
+vErrors = [err1032];
 }
 else {
-vErrors.push(err1011);
+vErrors.push(err1032);
 }
 errors++;
 }
-if(data402.who === undefined){
-const err1012 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(data411.instant === undefined){
+const err1033 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err1012];
+vErrors = [err1033];
 }
 else {
-vErrors.push(err1012);
+vErrors.push(err1033);
 }
 errors++;
 }
-if(data402.source === undefined){
-const err1013 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+for(const key76 in data411){
+if(!((key76 === "who") || (key76 === "instant"))){
+const err1034 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1013];
+vErrors = [err1034];
 }
 else {
-vErrors.push(err1013);
-}
-errors++;
-}
-for(const key76 in data402){
-if(!(((key76 === "text") || (key76 === "who")) || (key76 === "source"))){
-const err1014 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1014];
-}
-else {
-vErrors.push(err1014);
+vErrors.push(err1034);
 }
 errors++;
 }
 }
-if(data402.text !== undefined){
-if(typeof data402.text !== "string"){
-const err1015 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/23/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data411.who !== undefined){
+if(typeof data411.who !== "string"){
+const err1035 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1015];
+vErrors = [err1035];
 }
 else {
-vErrors.push(err1015);
+vErrors.push(err1035);
 }
 errors++;
 }
 }
-if(data402.who !== undefined){
-if(typeof data402.who !== "string"){
-const err1016 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/23/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data411.instant !== undefined){
+let data413 = data411.instant;
+if(data413 && typeof data413 == "object" && !Array.isArray(data413)){
+if(data413.at === undefined){
+const err1036 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err1016];
+vErrors = [err1036];
 }
 else {
-vErrors.push(err1016);
+vErrors.push(err1036);
+}
+errors++;
+}
+if(data413.mono === undefined){
+const err1037 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1037];
+}
+else {
+vErrors.push(err1037);
+}
+errors++;
+}
+for(const key77 in data413){
+if(!((key77 === "at") || (key77 === "mono"))){
+const err1038 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1038];
+}
+else {
+vErrors.push(err1038);
 }
 errors++;
 }
 }
-if(data402.source !== undefined){
-let data405 = data402.source;
-if(!((data405 === "prompt") || (data405 === "note"))){
-const err1017 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/23/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(data413.at !== undefined){
+if(typeof data413.at !== "string"){
+const err1039 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1017];
+vErrors = [err1039];
 }
 else {
-vErrors.push(err1017);
+vErrors.push(err1039);
+}
+errors++;
+}
+}
+if(data413.mono !== undefined){
+let data415 = data413.mono;
+if(typeof data415 === "string"){
+if(!pattern4.test(data415)){
+const err1040 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1040];
+}
+else {
+vErrors.push(err1040);
+}
+errors++;
+}
+}
+else {
+const err1041 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1041];
+}
+else {
+vErrors.push(err1041);
 }
 errors++;
 }
 }
 }
 else {
-const err1018 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1042 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1018];
+vErrors = [err1042];
 }
 else {
-vErrors.push(err1018);
+vErrors.push(err1042);
 }
 errors++;
 }
 }
 }
 else {
-const err1019 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1043 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1019];
+vErrors = [err1043];
 }
 else {
-vErrors.push(err1019);
+vErrors.push(err1043);
 }
 errors++;
 }
-var _valid48 = _errs1113 === errors;
-valid276 = _valid48;
-if(valid276){
+}
+}
+else {
+const err1044 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1044];
+}
+else {
+vErrors.push(err1044);
+}
+errors++;
+}
+var _valid49 = _errs1137 === errors;
+valid278 = _valid49;
+if(valid278){
 var props44 = {};
 props44.data = true;
 props44.type = true;
 }
 }
-if(!valid276){
-const err1020 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid278){
+const err1045 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1020];
+vErrors = [err1045];
 }
 else {
-vErrors.push(err1020);
+vErrors.push(err1045);
 }
 errors++;
 }
@@ -13656,31 +13972,31 @@ props0 = props0 || {};
 Object.assign(props0, props44);
 }
 }
-const _errs1124 = errors;
-let valid280 = true;
-const _errs1125 = errors;
-if(errors === _errs1125){
+const _errs1152 = errors;
+let valid283 = true;
+const _errs1153 = errors;
+if(errors === _errs1153){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing41;
 if((data.type === undefined) && (missing41 = "type")){
-const err1021 = {};
+const err1046 = {};
 if(vErrors === null){
-vErrors = [err1021];
+vErrors = [err1046];
 }
 else {
-vErrors.push(err1021);
+vErrors.push(err1046);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("operator.attached" !== data.type){
-const err1022 = {};
+if("human.done" !== data.type){
+const err1047 = {};
 if(vErrors === null){
-vErrors = [err1022];
+vErrors = [err1047];
 }
 else {
-vErrors.push(err1022);
+vErrors.push(err1047);
 }
 errors++;
 }
@@ -13688,136 +14004,254 @@ errors++;
 }
 }
 else {
-const err1023 = {};
+const err1048 = {};
 if(vErrors === null){
-vErrors = [err1023];
+vErrors = [err1048];
 }
 else {
-vErrors.push(err1023);
+vErrors.push(err1048);
 }
 errors++;
 }
 }
-var _valid49 = _errs1125 === errors;
-errors = _errs1124;
+var _valid50 = _errs1153 === errors;
+errors = _errs1152;
 if(vErrors !== null){
-if(_errs1124){
-vErrors.length = _errs1124;
+if(_errs1152){
+vErrors.length = _errs1152;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid49){
-const _errs1128 = errors;
+if(_valid50){
+const _errs1156 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1024 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1049 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1024];
+vErrors = [err1049];
 }
 else {
-vErrors.push(err1024);
+vErrors.push(err1049);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data407 = data.data;
-if(data407 && typeof data407 == "object" && !Array.isArray(data407)){
-if(data407.who === undefined){
-const err1025 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+let data417 = data.data;
+if(data417 && typeof data417 == "object" && !Array.isArray(data417)){
+if(data417.who === undefined){
+const err1050 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err1025];
+vErrors = [err1050];
 }
 else {
-vErrors.push(err1025);
+vErrors.push(err1050);
 }
 errors++;
 }
-if(data407.host === undefined){
-const err1026 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(data417.instant === undefined){
+const err1051 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err1026];
+vErrors = [err1051];
 }
 else {
-vErrors.push(err1026);
+vErrors.push(err1051);
 }
 errors++;
 }
-for(const key77 in data407){
-if(!((key77 === "who") || (key77 === "host"))){
-const err1027 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
+if(data417.answered === undefined){
+const err1052 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
 if(vErrors === null){
-vErrors = [err1027];
+vErrors = [err1052];
 }
 else {
-vErrors.push(err1027);
+vErrors.push(err1052);
 }
 errors++;
 }
-}
-if(data407.who !== undefined){
-if(typeof data407.who !== "string"){
-const err1028 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/24/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data417.attestation === undefined){
+const err1053 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
 if(vErrors === null){
-vErrors = [err1028];
+vErrors = [err1053];
 }
 else {
-vErrors.push(err1028);
+vErrors.push(err1053);
 }
 errors++;
 }
-}
-if(data407.host !== undefined){
-if(typeof data407.host !== "string"){
-const err1029 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/24/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key78 in data417){
+if(!((((key78 === "who") || (key78 === "instant")) || (key78 === "answered")) || (key78 === "attestation"))){
+const err1054 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1029];
+vErrors = [err1054];
 }
 else {
-vErrors.push(err1029);
+vErrors.push(err1054);
 }
 errors++;
 }
 }
-}
-else {
-const err1030 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data417.who !== undefined){
+let data418 = data417.who;
+if((typeof data418 !== "string") && (data418 !== null)){
+const err1055 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/22/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.who.type},message:"must be string,null"};
 if(vErrors === null){
-vErrors = [err1030];
+vErrors = [err1055];
 }
 else {
-vErrors.push(err1030);
+vErrors.push(err1055);
+}
+errors++;
+}
+}
+if(data417.instant !== undefined){
+let data419 = data417.instant;
+if(data419 && typeof data419 == "object" && !Array.isArray(data419)){
+if(data419.at === undefined){
+const err1056 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1056];
+}
+else {
+vErrors.push(err1056);
+}
+errors++;
+}
+if(data419.mono === undefined){
+const err1057 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1057];
+}
+else {
+vErrors.push(err1057);
+}
+errors++;
+}
+for(const key79 in data419){
+if(!((key79 === "at") || (key79 === "mono"))){
+const err1058 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1058];
+}
+else {
+vErrors.push(err1058);
+}
+errors++;
+}
+}
+if(data419.at !== undefined){
+if(typeof data419.at !== "string"){
+const err1059 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1059];
+}
+else {
+vErrors.push(err1059);
+}
+errors++;
+}
+}
+if(data419.mono !== undefined){
+let data421 = data419.mono;
+if(typeof data421 === "string"){
+if(!pattern4.test(data421)){
+const err1060 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1060];
+}
+else {
+vErrors.push(err1060);
+}
+errors++;
+}
+}
+else {
+const err1061 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1061];
+}
+else {
+vErrors.push(err1061);
 }
 errors++;
 }
 }
 }
 else {
-const err1031 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1062 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1031];
+vErrors = [err1062];
 }
 else {
-vErrors.push(err1031);
+vErrors.push(err1062);
 }
 errors++;
 }
-var _valid49 = _errs1128 === errors;
-valid280 = _valid49;
-if(valid280){
+}
+if(data417.answered !== undefined){
+if(typeof data417.answered !== "boolean"){
+const err1063 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/22/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1063];
+}
+else {
+vErrors.push(err1063);
+}
+errors++;
+}
+}
+if(data417.attestation !== undefined){
+let data423 = data417.attestation;
+if((typeof data423 !== "string") && (data423 !== null)){
+const err1064 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/22/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1064];
+}
+else {
+vErrors.push(err1064);
+}
+errors++;
+}
+}
+}
+else {
+const err1065 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1065];
+}
+else {
+vErrors.push(err1065);
+}
+errors++;
+}
+}
+}
+else {
+const err1066 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1066];
+}
+else {
+vErrors.push(err1066);
+}
+errors++;
+}
+var _valid50 = _errs1156 === errors;
+valid283 = _valid50;
+if(valid283){
 var props45 = {};
 props45.data = true;
 props45.type = true;
 }
 }
-if(!valid280){
-const err1032 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid283){
+const err1067 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1032];
+vErrors = [err1067];
 }
 else {
-vErrors.push(err1032);
+vErrors.push(err1067);
 }
 errors++;
 }
@@ -13830,31 +14264,31 @@ props0 = props0 || {};
 Object.assign(props0, props45);
 }
 }
-const _errs1138 = errors;
-let valid284 = true;
-const _errs1139 = errors;
-if(errors === _errs1139){
+const _errs1175 = errors;
+let valid288 = true;
+const _errs1176 = errors;
+if(errors === _errs1176){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing42;
 if((data.type === undefined) && (missing42 = "type")){
-const err1033 = {};
+const err1068 = {};
 if(vErrors === null){
-vErrors = [err1033];
+vErrors = [err1068];
 }
 else {
-vErrors.push(err1033);
+vErrors.push(err1068);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("operator.chose" !== data.type){
-const err1034 = {};
+if("note.manual" !== data.type){
+const err1069 = {};
 if(vErrors === null){
-vErrors = [err1034];
+vErrors = [err1069];
 }
 else {
-vErrors.push(err1034);
+vErrors.push(err1069);
 }
 errors++;
 }
@@ -13862,115 +14296,159 @@ errors++;
 }
 }
 else {
-const err1035 = {};
+const err1070 = {};
 if(vErrors === null){
-vErrors = [err1035];
+vErrors = [err1070];
 }
 else {
-vErrors.push(err1035);
+vErrors.push(err1070);
 }
 errors++;
 }
 }
-var _valid50 = _errs1139 === errors;
-errors = _errs1138;
+var _valid51 = _errs1176 === errors;
+errors = _errs1175;
 if(vErrors !== null){
-if(_errs1138){
-vErrors.length = _errs1138;
+if(_errs1175){
+vErrors.length = _errs1175;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid50){
-const _errs1142 = errors;
+if(_valid51){
+const _errs1179 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1036 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1071 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1036];
+vErrors = [err1071];
 }
 else {
-vErrors.push(err1036);
+vErrors.push(err1071);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data411 = data.data;
-if(data411 && typeof data411 == "object" && !Array.isArray(data411)){
-if(data411.choice === undefined){
-const err1037 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
+let data425 = data.data;
+if(data425 && typeof data425 == "object" && !Array.isArray(data425)){
+if(data425.text === undefined){
+const err1072 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
 if(vErrors === null){
-vErrors = [err1037];
+vErrors = [err1072];
 }
 else {
-vErrors.push(err1037);
+vErrors.push(err1072);
 }
 errors++;
 }
-for(const key78 in data411){
-if(!(key78 === "choice")){
-const err1038 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
+if(data425.who === undefined){
+const err1073 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err1038];
+vErrors = [err1073];
 }
 else {
-vErrors.push(err1038);
+vErrors.push(err1073);
 }
 errors++;
 }
-}
-if(data411.choice !== undefined){
-let data412 = data411.choice;
-if(!(((data412 === "retry") || (data412 === "skip")) || (data412 === "abort"))){
-const err1039 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/25/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[25].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+if(data425.source === undefined){
+const err1074 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
 if(vErrors === null){
-vErrors = [err1039];
+vErrors = [err1074];
 }
 else {
-vErrors.push(err1039);
+vErrors.push(err1074);
 }
 errors++;
 }
-}
-}
-else {
-const err1040 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key80 in data425){
+if(!(((key80 === "text") || (key80 === "who")) || (key80 === "source"))){
+const err1075 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1040];
+vErrors = [err1075];
 }
 else {
-vErrors.push(err1040);
+vErrors.push(err1075);
 }
 errors++;
 }
 }
-}
-else {
-const err1041 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data425.text !== undefined){
+if(typeof data425.text !== "string"){
+const err1076 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/23/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1041];
+vErrors = [err1076];
 }
 else {
-vErrors.push(err1041);
+vErrors.push(err1076);
 }
 errors++;
 }
-var _valid50 = _errs1142 === errors;
-valid284 = _valid50;
-if(valid284){
+}
+if(data425.who !== undefined){
+if(typeof data425.who !== "string"){
+const err1077 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/23/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1077];
+}
+else {
+vErrors.push(err1077);
+}
+errors++;
+}
+}
+if(data425.source !== undefined){
+let data428 = data425.source;
+if(!((data428 === "prompt") || (data428 === "note"))){
+const err1078 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/23/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1078];
+}
+else {
+vErrors.push(err1078);
+}
+errors++;
+}
+}
+}
+else {
+const err1079 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1079];
+}
+else {
+vErrors.push(err1079);
+}
+errors++;
+}
+}
+}
+else {
+const err1080 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1080];
+}
+else {
+vErrors.push(err1080);
+}
+errors++;
+}
+var _valid51 = _errs1179 === errors;
+valid288 = _valid51;
+if(valid288){
 var props46 = {};
 props46.data = true;
 props46.type = true;
 }
 }
-if(!valid284){
-const err1042 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid288){
+const err1081 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1042];
+vErrors = [err1081];
 }
 else {
-vErrors.push(err1042);
+vErrors.push(err1081);
 }
 errors++;
 }
@@ -13983,31 +14461,31 @@ props0 = props0 || {};
 Object.assign(props0, props46);
 }
 }
-const _errs1149 = errors;
-let valid288 = true;
-const _errs1150 = errors;
-if(errors === _errs1150){
+const _errs1190 = errors;
+let valid292 = true;
+const _errs1191 = errors;
+if(errors === _errs1191){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing43;
 if((data.type === undefined) && (missing43 = "type")){
-const err1043 = {};
+const err1082 = {};
 if(vErrors === null){
-vErrors = [err1043];
+vErrors = [err1082];
 }
 else {
-vErrors.push(err1043);
+vErrors.push(err1082);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.observed" !== data.type){
-const err1044 = {};
+if("operator.attached" !== data.type){
+const err1083 = {};
 if(vErrors === null){
-vErrors = [err1044];
+vErrors = [err1083];
 }
 else {
-vErrors.push(err1044);
+vErrors.push(err1083);
 }
 errors++;
 }
@@ -14015,261 +14493,136 @@ errors++;
 }
 }
 else {
-const err1045 = {};
+const err1084 = {};
 if(vErrors === null){
-vErrors = [err1045];
+vErrors = [err1084];
 }
 else {
-vErrors.push(err1045);
+vErrors.push(err1084);
 }
 errors++;
 }
 }
-var _valid51 = _errs1150 === errors;
-errors = _errs1149;
+var _valid52 = _errs1191 === errors;
+errors = _errs1190;
 if(vErrors !== null){
-if(_errs1149){
-vErrors.length = _errs1149;
+if(_errs1190){
+vErrors.length = _errs1190;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid51){
-const _errs1153 = errors;
+if(_valid52){
+const _errs1194 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1046 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1085 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1046];
+vErrors = [err1085];
 }
 else {
-vErrors.push(err1046);
+vErrors.push(err1085);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data414 = data.data;
-if(data414 && typeof data414 == "object" && !Array.isArray(data414)){
-if(data414.watcher === undefined){
-const err1047 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data430 = data.data;
+if(data430 && typeof data430 == "object" && !Array.isArray(data430)){
+if(data430.who === undefined){
+const err1086 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err1047];
+vErrors = [err1086];
 }
 else {
-vErrors.push(err1047);
+vErrors.push(err1086);
 }
 errors++;
 }
-if(data414.object === undefined){
-const err1048 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data430.host === undefined){
+const err1087 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
-vErrors = [err1048];
+vErrors = [err1087];
 }
 else {
-vErrors.push(err1048);
+vErrors.push(err1087);
 }
 errors++;
 }
-if(data414.actor === undefined){
-const err1049 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
+for(const key81 in data430){
+if(!((key81 === "who") || (key81 === "host"))){
+const err1088 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1049];
+vErrors = [err1088];
 }
 else {
-vErrors.push(err1049);
-}
-errors++;
-}
-if(data414.change === undefined){
-const err1050 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
-if(vErrors === null){
-vErrors = [err1050];
-}
-else {
-vErrors.push(err1050);
-}
-errors++;
-}
-if(data414.ours === undefined){
-const err1051 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
-if(vErrors === null){
-vErrors = [err1051];
-}
-else {
-vErrors.push(err1051);
-}
-errors++;
-}
-if(data414.allowedBy === undefined){
-const err1052 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
-if(vErrors === null){
-vErrors = [err1052];
-}
-else {
-vErrors.push(err1052);
-}
-errors++;
-}
-if(data414.scope === undefined){
-const err1053 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
-if(vErrors === null){
-vErrors = [err1053];
-}
-else {
-vErrors.push(err1053);
-}
-errors++;
-}
-for(const key79 in data414){
-if(!(func1.call(schema31.allOf[26].then.properties.data.properties, key79))){
-const err1054 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1054];
-}
-else {
-vErrors.push(err1054);
+vErrors.push(err1088);
 }
 errors++;
 }
 }
-if(data414.watcher !== undefined){
-if(typeof data414.watcher !== "string"){
-const err1055 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/26/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data430.who !== undefined){
+if(typeof data430.who !== "string"){
+const err1089 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/24/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1055];
+vErrors = [err1089];
 }
 else {
-vErrors.push(err1055);
+vErrors.push(err1089);
 }
 errors++;
 }
 }
-if(data414.object !== undefined){
-if(typeof data414.object !== "string"){
-const err1056 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/26/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data430.host !== undefined){
+if(typeof data430.host !== "string"){
+const err1090 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/24/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1056];
+vErrors = [err1090];
 }
 else {
-vErrors.push(err1056);
-}
-errors++;
-}
-}
-if(data414.actor !== undefined){
-let data417 = data414.actor;
-if((typeof data417 !== "string") && (data417 !== null)){
-const err1057 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/26/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.actor.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1057];
-}
-else {
-vErrors.push(err1057);
-}
-errors++;
-}
-}
-if(data414.change !== undefined){
-if(typeof data414.change !== "string"){
-const err1058 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/26/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1058];
-}
-else {
-vErrors.push(err1058);
-}
-errors++;
-}
-}
-if(data414.ours !== undefined){
-if(typeof data414.ours !== "boolean"){
-const err1059 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/26/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1059];
-}
-else {
-vErrors.push(err1059);
-}
-errors++;
-}
-}
-if(data414.allowedBy !== undefined){
-let data420 = data414.allowedBy;
-if((typeof data420 !== "string") && (data420 !== null)){
-const err1060 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/26/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1060];
-}
-else {
-vErrors.push(err1060);
-}
-errors++;
-}
-}
-if(data414.scope !== undefined){
-let data421 = data414.scope;
-if(!((data421 === "recovery-path") || (data421 === "elsewhere"))){
-const err1061 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/26/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[26].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err1061];
-}
-else {
-vErrors.push(err1061);
-}
-errors++;
-}
-}
-if(data414.happened !== undefined){
-if(typeof data414.happened !== "string"){
-const err1062 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/26/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1062];
-}
-else {
-vErrors.push(err1062);
+vErrors.push(err1090);
 }
 errors++;
 }
 }
 }
 else {
-const err1063 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1091 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1063];
+vErrors = [err1091];
 }
 else {
-vErrors.push(err1063);
+vErrors.push(err1091);
 }
 errors++;
 }
 }
 }
 else {
-const err1064 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1092 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1064];
+vErrors = [err1092];
 }
 else {
-vErrors.push(err1064);
+vErrors.push(err1092);
 }
 errors++;
 }
-var _valid51 = _errs1153 === errors;
-valid288 = _valid51;
-if(valid288){
+var _valid52 = _errs1194 === errors;
+valid292 = _valid52;
+if(valid292){
 var props47 = {};
 props47.data = true;
 props47.type = true;
 }
 }
-if(!valid288){
-const err1065 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid292){
+const err1093 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1065];
+vErrors = [err1093];
 }
 else {
-vErrors.push(err1065);
+vErrors.push(err1093);
 }
 errors++;
 }
@@ -14282,31 +14635,31 @@ props0 = props0 || {};
 Object.assign(props0, props47);
 }
 }
-const _errs1174 = errors;
-let valid292 = true;
-const _errs1175 = errors;
-if(errors === _errs1175){
+const _errs1204 = errors;
+let valid296 = true;
+const _errs1205 = errors;
+if(errors === _errs1205){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing44;
 if((data.type === undefined) && (missing44 = "type")){
-const err1066 = {};
+const err1094 = {};
 if(vErrors === null){
-vErrors = [err1066];
+vErrors = [err1094];
 }
 else {
-vErrors.push(err1066);
+vErrors.push(err1094);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.gap" !== data.type){
-const err1067 = {};
+if("operator.chose" !== data.type){
+const err1095 = {};
 if(vErrors === null){
-vErrors = [err1067];
+vErrors = [err1095];
 }
 else {
-vErrors.push(err1067);
+vErrors.push(err1095);
 }
 errors++;
 }
@@ -14314,158 +14667,115 @@ errors++;
 }
 }
 else {
-const err1068 = {};
+const err1096 = {};
 if(vErrors === null){
-vErrors = [err1068];
+vErrors = [err1096];
 }
 else {
-vErrors.push(err1068);
+vErrors.push(err1096);
 }
 errors++;
 }
 }
-var _valid52 = _errs1175 === errors;
-errors = _errs1174;
+var _valid53 = _errs1205 === errors;
+errors = _errs1204;
 if(vErrors !== null){
-if(_errs1174){
-vErrors.length = _errs1174;
+if(_errs1204){
+vErrors.length = _errs1204;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid52){
-const _errs1178 = errors;
+if(_valid53){
+const _errs1208 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1069 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1097 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1069];
+vErrors = [err1097];
 }
 else {
-vErrors.push(err1069);
+vErrors.push(err1097);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data424 = data.data;
-if(data424 && typeof data424 == "object" && !Array.isArray(data424)){
-if(data424.watcher === undefined){
-const err1070 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data434 = data.data;
+if(data434 && typeof data434 == "object" && !Array.isArray(data434)){
+if(data434.choice === undefined){
+const err1098 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
 if(vErrors === null){
-vErrors = [err1070];
+vErrors = [err1098];
 }
 else {
-vErrors.push(err1070);
+vErrors.push(err1098);
 }
 errors++;
 }
-if(data424.required === undefined){
-const err1071 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
+for(const key82 in data434){
+if(!(key82 === "choice")){
+const err1099 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key82},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1071];
+vErrors = [err1099];
 }
 else {
-vErrors.push(err1071);
-}
-errors++;
-}
-if(data424.detail === undefined){
-const err1072 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
-if(vErrors === null){
-vErrors = [err1072];
-}
-else {
-vErrors.push(err1072);
-}
-errors++;
-}
-for(const key80 in data424){
-if(!(((key80 === "watcher") || (key80 === "required")) || (key80 === "detail"))){
-const err1073 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1073];
-}
-else {
-vErrors.push(err1073);
+vErrors.push(err1099);
 }
 errors++;
 }
 }
-if(data424.watcher !== undefined){
-if(typeof data424.watcher !== "string"){
-const err1074 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/27/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data434.choice !== undefined){
+let data435 = data434.choice;
+if(!(((data435 === "retry") || (data435 === "skip")) || (data435 === "abort"))){
+const err1100 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/25/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[25].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err1074];
+vErrors = [err1100];
 }
 else {
-vErrors.push(err1074);
-}
-errors++;
-}
-}
-if(data424.required !== undefined){
-if(typeof data424.required !== "boolean"){
-const err1075 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/27/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1075];
-}
-else {
-vErrors.push(err1075);
-}
-errors++;
-}
-}
-if(data424.detail !== undefined){
-if(typeof data424.detail !== "string"){
-const err1076 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/27/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1076];
-}
-else {
-vErrors.push(err1076);
+vErrors.push(err1100);
 }
 errors++;
 }
 }
 }
 else {
-const err1077 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1101 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1077];
+vErrors = [err1101];
 }
 else {
-vErrors.push(err1077);
+vErrors.push(err1101);
 }
 errors++;
 }
 }
 }
 else {
-const err1078 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1102 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1078];
+vErrors = [err1102];
 }
 else {
-vErrors.push(err1078);
+vErrors.push(err1102);
 }
 errors++;
 }
-var _valid52 = _errs1178 === errors;
-valid292 = _valid52;
-if(valid292){
+var _valid53 = _errs1208 === errors;
+valid296 = _valid53;
+if(valid296){
 var props48 = {};
 props48.data = true;
 props48.type = true;
 }
 }
-if(!valid292){
-const err1079 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid296){
+const err1103 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1079];
+vErrors = [err1103];
 }
 else {
-vErrors.push(err1079);
+vErrors.push(err1103);
 }
 errors++;
 }
@@ -14478,31 +14788,31 @@ props0 = props0 || {};
 Object.assign(props0, props48);
 }
 }
-const _errs1190 = errors;
-let valid296 = true;
-const _errs1191 = errors;
-if(errors === _errs1191){
+const _errs1215 = errors;
+let valid300 = true;
+const _errs1216 = errors;
+if(errors === _errs1216){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing45;
 if((data.type === undefined) && (missing45 = "type")){
-const err1080 = {};
+const err1104 = {};
 if(vErrors === null){
-vErrors = [err1080];
+vErrors = [err1104];
 }
 else {
-vErrors.push(err1080);
+vErrors.push(err1104);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.ended" !== data.type){
-const err1081 = {};
+if("watch.observed" !== data.type){
+const err1105 = {};
 if(vErrors === null){
-vErrors = [err1081];
+vErrors = [err1105];
 }
 else {
-vErrors.push(err1081);
+vErrors.push(err1105);
 }
 errors++;
 }
@@ -14510,149 +14820,261 @@ errors++;
 }
 }
 else {
-const err1082 = {};
+const err1106 = {};
 if(vErrors === null){
-vErrors = [err1082];
+vErrors = [err1106];
 }
 else {
-vErrors.push(err1082);
+vErrors.push(err1106);
 }
 errors++;
 }
 }
-var _valid53 = _errs1191 === errors;
-errors = _errs1190;
+var _valid54 = _errs1216 === errors;
+errors = _errs1215;
 if(vErrors !== null){
-if(_errs1190){
-vErrors.length = _errs1190;
+if(_errs1215){
+vErrors.length = _errs1215;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid53){
-const _errs1194 = errors;
+if(_valid54){
+const _errs1219 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1083 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1107 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1083];
+vErrors = [err1107];
 }
 else {
-vErrors.push(err1083);
+vErrors.push(err1107);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data429 = data.data;
-if(data429 && typeof data429 == "object" && !Array.isArray(data429)){
-if(data429.watcher === undefined){
-const err1084 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data437 = data.data;
+if(data437 && typeof data437 == "object" && !Array.isArray(data437)){
+if(data437.watcher === undefined){
+const err1108 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err1084];
+vErrors = [err1108];
 }
 else {
-vErrors.push(err1084);
+vErrors.push(err1108);
 }
 errors++;
 }
-if(data429.checks === undefined){
-const err1085 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(data437.object === undefined){
+const err1109 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
-vErrors = [err1085];
+vErrors = [err1109];
 }
 else {
-vErrors.push(err1085);
+vErrors.push(err1109);
 }
 errors++;
 }
-for(const key81 in data429){
-if(!((key81 === "watcher") || (key81 === "checks"))){
-const err1086 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
+if(data437.actor === undefined){
+const err1110 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
 if(vErrors === null){
-vErrors = [err1086];
+vErrors = [err1110];
 }
 else {
-vErrors.push(err1086);
+vErrors.push(err1110);
+}
+errors++;
+}
+if(data437.change === undefined){
+const err1111 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
+if(vErrors === null){
+vErrors = [err1111];
+}
+else {
+vErrors.push(err1111);
+}
+errors++;
+}
+if(data437.ours === undefined){
+const err1112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
+if(vErrors === null){
+vErrors = [err1112];
+}
+else {
+vErrors.push(err1112);
+}
+errors++;
+}
+if(data437.allowedBy === undefined){
+const err1113 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
+if(vErrors === null){
+vErrors = [err1113];
+}
+else {
+vErrors.push(err1113);
+}
+errors++;
+}
+if(data437.scope === undefined){
+const err1114 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
+if(vErrors === null){
+vErrors = [err1114];
+}
+else {
+vErrors.push(err1114);
+}
+errors++;
+}
+for(const key83 in data437){
+if(!(func1.call(schema31.allOf[26].then.properties.data.properties, key83))){
+const err1115 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key83},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1115];
+}
+else {
+vErrors.push(err1115);
 }
 errors++;
 }
 }
-if(data429.watcher !== undefined){
-if(typeof data429.watcher !== "string"){
-const err1087 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/28/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data437.watcher !== undefined){
+if(typeof data437.watcher !== "string"){
+const err1116 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/26/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1087];
+vErrors = [err1116];
 }
 else {
-vErrors.push(err1087);
+vErrors.push(err1116);
 }
 errors++;
 }
 }
-if(data429.checks !== undefined){
-let data431 = data429.checks;
-if(!(((typeof data431 == "number") && (!(data431 % 1) && !isNaN(data431))) && (isFinite(data431)))){
-const err1088 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data437.object !== undefined){
+if(typeof data437.object !== "string"){
+const err1117 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/26/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1088];
+vErrors = [err1117];
 }
 else {
-vErrors.push(err1088);
-}
-errors++;
-}
-if((typeof data431 == "number") && (isFinite(data431))){
-if(data431 < 0 || isNaN(data431)){
-const err1089 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err1089];
-}
-else {
-vErrors.push(err1089);
+vErrors.push(err1117);
 }
 errors++;
 }
 }
-}
-}
-else {
-const err1090 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data437.actor !== undefined){
+let data440 = data437.actor;
+if((typeof data440 !== "string") && (data440 !== null)){
+const err1118 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/26/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.actor.type},message:"must be string,null"};
 if(vErrors === null){
-vErrors = [err1090];
+vErrors = [err1118];
 }
 else {
-vErrors.push(err1090);
+vErrors.push(err1118);
+}
+errors++;
+}
+}
+if(data437.change !== undefined){
+if(typeof data437.change !== "string"){
+const err1119 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/26/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1119];
+}
+else {
+vErrors.push(err1119);
+}
+errors++;
+}
+}
+if(data437.ours !== undefined){
+if(typeof data437.ours !== "boolean"){
+const err1120 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/26/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1120];
+}
+else {
+vErrors.push(err1120);
+}
+errors++;
+}
+}
+if(data437.allowedBy !== undefined){
+let data443 = data437.allowedBy;
+if((typeof data443 !== "string") && (data443 !== null)){
+const err1121 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/26/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1121];
+}
+else {
+vErrors.push(err1121);
+}
+errors++;
+}
+}
+if(data437.scope !== undefined){
+let data444 = data437.scope;
+if(!((data444 === "recovery-path") || (data444 === "elsewhere"))){
+const err1122 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/26/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[26].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1122];
+}
+else {
+vErrors.push(err1122);
+}
+errors++;
+}
+}
+if(data437.happened !== undefined){
+if(typeof data437.happened !== "string"){
+const err1123 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/26/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1123];
+}
+else {
+vErrors.push(err1123);
 }
 errors++;
 }
 }
 }
 else {
-const err1091 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1124 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1091];
+vErrors = [err1124];
 }
 else {
-vErrors.push(err1091);
+vErrors.push(err1124);
 }
 errors++;
 }
-var _valid53 = _errs1194 === errors;
-valid296 = _valid53;
-if(valid296){
+}
+}
+else {
+const err1125 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1125];
+}
+else {
+vErrors.push(err1125);
+}
+errors++;
+}
+var _valid54 = _errs1219 === errors;
+valid300 = _valid54;
+if(valid300){
 var props49 = {};
 props49.data = true;
 props49.type = true;
 }
 }
-if(!valid296){
-const err1092 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid300){
+const err1126 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1092];
+vErrors = [err1126];
 }
 else {
-vErrors.push(err1092);
+vErrors.push(err1126);
 }
 errors++;
 }
@@ -14665,31 +15087,31 @@ props0 = props0 || {};
 Object.assign(props0, props49);
 }
 }
-const _errs1204 = errors;
-let valid300 = true;
-const _errs1205 = errors;
-if(errors === _errs1205){
+const _errs1240 = errors;
+let valid304 = true;
+const _errs1241 = errors;
+if(errors === _errs1241){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing46;
 if((data.type === undefined) && (missing46 = "type")){
-const err1093 = {};
+const err1127 = {};
 if(vErrors === null){
-vErrors = [err1093];
+vErrors = [err1127];
 }
 else {
-vErrors.push(err1093);
+vErrors.push(err1127);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.deferred" !== data.type){
-const err1094 = {};
+if("watch.gap" !== data.type){
+const err1128 = {};
 if(vErrors === null){
-vErrors = [err1094];
+vErrors = [err1128];
 }
 else {
-vErrors.push(err1094);
+vErrors.push(err1128);
 }
 errors++;
 }
@@ -14697,161 +15119,158 @@ errors++;
 }
 }
 else {
-const err1095 = {};
+const err1129 = {};
 if(vErrors === null){
-vErrors = [err1095];
+vErrors = [err1129];
 }
 else {
-vErrors.push(err1095);
+vErrors.push(err1129);
 }
 errors++;
 }
 }
-var _valid54 = _errs1205 === errors;
-errors = _errs1204;
+var _valid55 = _errs1241 === errors;
+errors = _errs1240;
 if(vErrors !== null){
-if(_errs1204){
-vErrors.length = _errs1204;
+if(_errs1240){
+vErrors.length = _errs1240;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid54){
-const _errs1208 = errors;
+if(_valid55){
+const _errs1244 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1096 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1130 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1096];
+vErrors = [err1130];
 }
 else {
-vErrors.push(err1096);
+vErrors.push(err1130);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data433 = data.data;
-if(data433 && typeof data433 == "object" && !Array.isArray(data433)){
-if(data433.id === undefined){
-const err1097 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data447 = data.data;
+if(data447 && typeof data447 == "object" && !Array.isArray(data447)){
+if(data447.watcher === undefined){
+const err1131 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err1097];
+vErrors = [err1131];
 }
 else {
-vErrors.push(err1097);
+vErrors.push(err1131);
 }
 errors++;
 }
-if(data433.uses === undefined){
-const err1098 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+if(data447.required === undefined){
+const err1132 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
-vErrors = [err1098];
+vErrors = [err1132];
 }
 else {
-vErrors.push(err1098);
+vErrors.push(err1132);
 }
 errors++;
 }
-if(data433.with === undefined){
-const err1099 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+if(data447.detail === undefined){
+const err1133 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
-vErrors = [err1099];
+vErrors = [err1133];
 }
 else {
-vErrors.push(err1099);
+vErrors.push(err1133);
 }
 errors++;
 }
-for(const key82 in data433){
-if(!(((key82 === "id") || (key82 === "uses")) || (key82 === "with"))){
-const err1100 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key82},message:"must NOT have additional properties"};
+for(const key84 in data447){
+if(!(((key84 === "watcher") || (key84 === "required")) || (key84 === "detail"))){
+const err1134 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key84},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1100];
+vErrors = [err1134];
 }
 else {
-vErrors.push(err1100);
-}
-errors++;
-}
-}
-if(data433.id !== undefined){
-if(typeof data433.id !== "string"){
-const err1101 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1101];
-}
-else {
-vErrors.push(err1101);
+vErrors.push(err1134);
 }
 errors++;
 }
 }
-if(data433.uses !== undefined){
-if(typeof data433.uses !== "string"){
-const err1102 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/29/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data447.watcher !== undefined){
+if(typeof data447.watcher !== "string"){
+const err1135 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/27/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1102];
+vErrors = [err1135];
 }
 else {
-vErrors.push(err1102);
+vErrors.push(err1135);
 }
 errors++;
 }
 }
-if(data433.with !== undefined){
-let data436 = data433.with;
-if(data436 && typeof data436 == "object" && !Array.isArray(data436)){
-}
-else {
-const err1103 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/29/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data447.required !== undefined){
+if(typeof data447.required !== "boolean"){
+const err1136 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/27/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
-vErrors = [err1103];
+vErrors = [err1136];
 }
 else {
-vErrors.push(err1103);
+vErrors.push(err1136);
+}
+errors++;
+}
+}
+if(data447.detail !== undefined){
+if(typeof data447.detail !== "string"){
+const err1137 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/27/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1137];
+}
+else {
+vErrors.push(err1137);
 }
 errors++;
 }
 }
 }
 else {
-const err1104 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1138 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1104];
+vErrors = [err1138];
 }
 else {
-vErrors.push(err1104);
+vErrors.push(err1138);
 }
 errors++;
 }
 }
 }
 else {
-const err1105 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1139 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1105];
+vErrors = [err1139];
 }
 else {
-vErrors.push(err1105);
+vErrors.push(err1139);
 }
 errors++;
 }
-var _valid54 = _errs1208 === errors;
-valid300 = _valid54;
-if(valid300){
+var _valid55 = _errs1244 === errors;
+valid304 = _valid55;
+if(valid304){
 var props50 = {};
 props50.data = true;
 props50.type = true;
 }
 }
-if(!valid300){
-const err1106 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid304){
+const err1140 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1106];
+vErrors = [err1140];
 }
 else {
-vErrors.push(err1106);
+vErrors.push(err1140);
 }
 errors++;
 }
@@ -14864,31 +15283,31 @@ props0 = props0 || {};
 Object.assign(props0, props50);
 }
 }
-const _errs1221 = errors;
-let valid304 = true;
-const _errs1222 = errors;
-if(errors === _errs1222){
+const _errs1256 = errors;
+let valid308 = true;
+const _errs1257 = errors;
+if(errors === _errs1257){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing47;
 if((data.type === undefined) && (missing47 = "type")){
-const err1107 = {};
+const err1141 = {};
 if(vErrors === null){
-vErrors = [err1107];
+vErrors = [err1141];
 }
 else {
-vErrors.push(err1107);
+vErrors.push(err1141);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.confirmed" !== data.type){
-const err1108 = {};
+if("watch.ended" !== data.type){
+const err1142 = {};
 if(vErrors === null){
-vErrors = [err1108];
+vErrors = [err1142];
 }
 else {
-vErrors.push(err1108);
+vErrors.push(err1142);
 }
 errors++;
 }
@@ -14896,139 +15315,149 @@ errors++;
 }
 }
 else {
-const err1109 = {};
+const err1143 = {};
 if(vErrors === null){
-vErrors = [err1109];
+vErrors = [err1143];
 }
 else {
-vErrors.push(err1109);
+vErrors.push(err1143);
 }
 errors++;
 }
 }
-var _valid55 = _errs1222 === errors;
-errors = _errs1221;
+var _valid56 = _errs1257 === errors;
+errors = _errs1256;
 if(vErrors !== null){
-if(_errs1221){
-vErrors.length = _errs1221;
+if(_errs1256){
+vErrors.length = _errs1256;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid55){
-const _errs1225 = errors;
+if(_valid56){
+const _errs1260 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1110 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1144 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1110];
+vErrors = [err1144];
 }
 else {
-vErrors.push(err1110);
+vErrors.push(err1144);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data438 = data.data;
-if(data438 && typeof data438 == "object" && !Array.isArray(data438)){
-if(data438.id === undefined){
-const err1111 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data452 = data.data;
+if(data452 && typeof data452 == "object" && !Array.isArray(data452)){
+if(data452.watcher === undefined){
+const err1145 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err1111];
+vErrors = [err1145];
 }
 else {
-vErrors.push(err1111);
+vErrors.push(err1145);
 }
 errors++;
 }
-if(data438.identity === undefined){
-const err1112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
+if(data452.checks === undefined){
+const err1146 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
-vErrors = [err1112];
+vErrors = [err1146];
 }
 else {
-vErrors.push(err1112);
+vErrors.push(err1146);
 }
 errors++;
 }
-for(const key83 in data438){
-if(!((key83 === "id") || (key83 === "identity"))){
-const err1113 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key83},message:"must NOT have additional properties"};
+for(const key85 in data452){
+if(!((key85 === "watcher") || (key85 === "checks"))){
+const err1147 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key85},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1113];
+vErrors = [err1147];
 }
 else {
-vErrors.push(err1113);
-}
-errors++;
-}
-}
-if(data438.id !== undefined){
-if(typeof data438.id !== "string"){
-const err1114 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1114];
-}
-else {
-vErrors.push(err1114);
+vErrors.push(err1147);
 }
 errors++;
 }
 }
-if(data438.identity !== undefined){
-let data440 = data438.identity;
-if(data440 && typeof data440 == "object" && !Array.isArray(data440)){
-}
-else {
-const err1115 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/30/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data452.watcher !== undefined){
+if(typeof data452.watcher !== "string"){
+const err1148 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/28/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1115];
+vErrors = [err1148];
 }
 else {
-vErrors.push(err1115);
+vErrors.push(err1148);
 }
 errors++;
 }
 }
-}
-else {
-const err1116 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data452.checks !== undefined){
+let data454 = data452.checks;
+if(!(((typeof data454 == "number") && (!(data454 % 1) && !isNaN(data454))) && (isFinite(data454)))){
+const err1149 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err1116];
+vErrors = [err1149];
 }
 else {
-vErrors.push(err1116);
+vErrors.push(err1149);
+}
+errors++;
+}
+if((typeof data454 == "number") && (isFinite(data454))){
+if(data454 < 0 || isNaN(data454)){
+const err1150 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1150];
+}
+else {
+vErrors.push(err1150);
 }
 errors++;
 }
 }
 }
-else {
-const err1117 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1117];
 }
 else {
-vErrors.push(err1117);
+const err1151 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1151];
+}
+else {
+vErrors.push(err1151);
 }
 errors++;
 }
-var _valid55 = _errs1225 === errors;
-valid304 = _valid55;
-if(valid304){
+}
+}
+else {
+const err1152 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1152];
+}
+else {
+vErrors.push(err1152);
+}
+errors++;
+}
+var _valid56 = _errs1260 === errors;
+valid308 = _valid56;
+if(valid308){
 var props51 = {};
 props51.data = true;
 props51.type = true;
 }
 }
-if(!valid304){
-const err1118 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid308){
+const err1153 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1118];
+vErrors = [err1153];
 }
 else {
-vErrors.push(err1118);
+vErrors.push(err1153);
 }
 errors++;
 }
@@ -15041,31 +15470,31 @@ props0 = props0 || {};
 Object.assign(props0, props51);
 }
 }
-const _errs1236 = errors;
-let valid308 = true;
-const _errs1237 = errors;
-if(errors === _errs1237){
+const _errs1270 = errors;
+let valid312 = true;
+const _errs1271 = errors;
+if(errors === _errs1271){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing48;
 if((data.type === undefined) && (missing48 = "type")){
-const err1119 = {};
+const err1154 = {};
 if(vErrors === null){
-vErrors = [err1119];
+vErrors = [err1154];
 }
 else {
-vErrors.push(err1119);
+vErrors.push(err1154);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.started" !== data.type){
-const err1120 = {};
+if("cleanup.deferred" !== data.type){
+const err1155 = {};
 if(vErrors === null){
-vErrors = [err1120];
+vErrors = [err1155];
 }
 else {
-vErrors.push(err1120);
+vErrors.push(err1155);
 }
 errors++;
 }
@@ -15073,114 +15502,161 @@ errors++;
 }
 }
 else {
-const err1121 = {};
+const err1156 = {};
 if(vErrors === null){
-vErrors = [err1121];
+vErrors = [err1156];
 }
 else {
-vErrors.push(err1121);
+vErrors.push(err1156);
 }
 errors++;
 }
 }
-var _valid56 = _errs1237 === errors;
-errors = _errs1236;
+var _valid57 = _errs1271 === errors;
+errors = _errs1270;
 if(vErrors !== null){
-if(_errs1236){
-vErrors.length = _errs1236;
+if(_errs1270){
+vErrors.length = _errs1270;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid56){
-const _errs1240 = errors;
+if(_valid57){
+const _errs1274 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1122 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1157 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1122];
+vErrors = [err1157];
 }
 else {
-vErrors.push(err1122);
+vErrors.push(err1157);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data442 = data.data;
-if(data442 && typeof data442 == "object" && !Array.isArray(data442)){
-if(data442.id === undefined){
-const err1123 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data456 = data.data;
+if(data456 && typeof data456 == "object" && !Array.isArray(data456)){
+if(data456.id === undefined){
+const err1158 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1123];
+vErrors = [err1158];
 }
 else {
-vErrors.push(err1123);
+vErrors.push(err1158);
 }
 errors++;
 }
-for(const key84 in data442){
-if(!(key84 === "id")){
-const err1124 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key84},message:"must NOT have additional properties"};
+if(data456.uses === undefined){
+const err1159 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
-vErrors = [err1124];
+vErrors = [err1159];
 }
 else {
-vErrors.push(err1124);
+vErrors.push(err1159);
 }
 errors++;
 }
-}
-if(data442.id !== undefined){
-if(typeof data442.id !== "string"){
-const err1125 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/31/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data456.with === undefined){
+const err1160 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
-vErrors = [err1125];
+vErrors = [err1160];
 }
 else {
-vErrors.push(err1125);
+vErrors.push(err1160);
 }
 errors++;
 }
-}
-}
-else {
-const err1126 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key86 in data456){
+if(!(((key86 === "id") || (key86 === "uses")) || (key86 === "with"))){
+const err1161 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key86},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1126];
+vErrors = [err1161];
 }
 else {
-vErrors.push(err1126);
+vErrors.push(err1161);
 }
 errors++;
 }
 }
-}
-else {
-const err1127 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data456.id !== undefined){
+if(typeof data456.id !== "string"){
+const err1162 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1127];
+vErrors = [err1162];
 }
 else {
-vErrors.push(err1127);
+vErrors.push(err1162);
 }
 errors++;
 }
-var _valid56 = _errs1240 === errors;
-valid308 = _valid56;
-if(valid308){
+}
+if(data456.uses !== undefined){
+if(typeof data456.uses !== "string"){
+const err1163 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/29/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1163];
+}
+else {
+vErrors.push(err1163);
+}
+errors++;
+}
+}
+if(data456.with !== undefined){
+let data459 = data456.with;
+if(data459 && typeof data459 == "object" && !Array.isArray(data459)){
+}
+else {
+const err1164 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/29/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1164];
+}
+else {
+vErrors.push(err1164);
+}
+errors++;
+}
+}
+}
+else {
+const err1165 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1165];
+}
+else {
+vErrors.push(err1165);
+}
+errors++;
+}
+}
+}
+else {
+const err1166 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1166];
+}
+else {
+vErrors.push(err1166);
+}
+errors++;
+}
+var _valid57 = _errs1274 === errors;
+valid312 = _valid57;
+if(valid312){
 var props52 = {};
 props52.data = true;
 props52.type = true;
 }
 }
-if(!valid308){
-const err1128 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid312){
+const err1167 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1128];
+vErrors = [err1167];
 }
 else {
-vErrors.push(err1128);
+vErrors.push(err1167);
 }
 errors++;
 }
@@ -15193,31 +15669,31 @@ props0 = props0 || {};
 Object.assign(props0, props52);
 }
 }
-const _errs1248 = errors;
-let valid312 = true;
-const _errs1249 = errors;
-if(errors === _errs1249){
+const _errs1287 = errors;
+let valid316 = true;
+const _errs1288 = errors;
+if(errors === _errs1288){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing49;
 if((data.type === undefined) && (missing49 = "type")){
-const err1129 = {};
+const err1168 = {};
 if(vErrors === null){
-vErrors = [err1129];
+vErrors = [err1168];
 }
 else {
-vErrors.push(err1129);
+vErrors.push(err1168);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.finished" !== data.type){
-const err1130 = {};
+if("cleanup.confirmed" !== data.type){
+const err1169 = {};
 if(vErrors === null){
-vErrors = [err1130];
+vErrors = [err1169];
 }
 else {
-vErrors.push(err1130);
+vErrors.push(err1169);
 }
 errors++;
 }
@@ -15225,148 +15701,139 @@ errors++;
 }
 }
 else {
-const err1131 = {};
+const err1170 = {};
 if(vErrors === null){
-vErrors = [err1131];
+vErrors = [err1170];
 }
 else {
-vErrors.push(err1131);
+vErrors.push(err1170);
 }
 errors++;
 }
 }
-var _valid57 = _errs1249 === errors;
-errors = _errs1248;
+var _valid58 = _errs1288 === errors;
+errors = _errs1287;
 if(vErrors !== null){
-if(_errs1248){
-vErrors.length = _errs1248;
+if(_errs1287){
+vErrors.length = _errs1287;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid57){
-const _errs1252 = errors;
+if(_valid58){
+const _errs1291 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1132 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1171 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1132];
+vErrors = [err1171];
 }
 else {
-vErrors.push(err1132);
+vErrors.push(err1171);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data445 = data.data;
-if(data445 && typeof data445 == "object" && !Array.isArray(data445)){
-if(data445.id === undefined){
-const err1133 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data461 = data.data;
+if(data461 && typeof data461 == "object" && !Array.isArray(data461)){
+if(data461.id === undefined){
+const err1172 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1133];
+vErrors = [err1172];
 }
 else {
-vErrors.push(err1133);
+vErrors.push(err1172);
 }
 errors++;
 }
-if(data445.ok === undefined){
-const err1134 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(data461.identity === undefined){
+const err1173 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
 if(vErrors === null){
-vErrors = [err1134];
+vErrors = [err1173];
 }
 else {
-vErrors.push(err1134);
+vErrors.push(err1173);
 }
 errors++;
 }
-for(const key85 in data445){
-if(!(((key85 === "id") || (key85 === "ok")) || (key85 === "error"))){
-const err1135 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key85},message:"must NOT have additional properties"};
+for(const key87 in data461){
+if(!((key87 === "id") || (key87 === "identity"))){
+const err1174 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key87},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1135];
+vErrors = [err1174];
 }
 else {
-vErrors.push(err1135);
-}
-errors++;
-}
-}
-if(data445.id !== undefined){
-if(typeof data445.id !== "string"){
-const err1136 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/32/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1136];
-}
-else {
-vErrors.push(err1136);
+vErrors.push(err1174);
 }
 errors++;
 }
 }
-if(data445.ok !== undefined){
-if(typeof data445.ok !== "boolean"){
-const err1137 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/32/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data461.id !== undefined){
+if(typeof data461.id !== "string"){
+const err1175 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1137];
+vErrors = [err1175];
 }
 else {
-vErrors.push(err1137);
+vErrors.push(err1175);
 }
 errors++;
 }
 }
-if(data445.error !== undefined){
-if(typeof data445.error !== "string"){
-const err1138 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/32/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1138];
+if(data461.identity !== undefined){
+let data463 = data461.identity;
+if(data463 && typeof data463 == "object" && !Array.isArray(data463)){
 }
 else {
-vErrors.push(err1138);
+const err1176 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/30/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1176];
+}
+else {
+vErrors.push(err1176);
 }
 errors++;
 }
 }
 }
 else {
-const err1139 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1177 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1139];
+vErrors = [err1177];
 }
 else {
-vErrors.push(err1139);
+vErrors.push(err1177);
 }
 errors++;
 }
 }
 }
 else {
-const err1140 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1178 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1140];
+vErrors = [err1178];
 }
 else {
-vErrors.push(err1140);
+vErrors.push(err1178);
 }
 errors++;
 }
-var _valid57 = _errs1252 === errors;
-valid312 = _valid57;
-if(valid312){
+var _valid58 = _errs1291 === errors;
+valid316 = _valid58;
+if(valid316){
 var props53 = {};
 props53.data = true;
 props53.type = true;
 }
 }
-if(!valid312){
-const err1141 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid316){
+const err1179 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1141];
+vErrors = [err1179];
 }
 else {
-vErrors.push(err1141);
+vErrors.push(err1179);
 }
 errors++;
 }
@@ -15379,31 +15846,31 @@ props0 = props0 || {};
 Object.assign(props0, props53);
 }
 }
-const _errs1264 = errors;
-let valid316 = true;
-const _errs1265 = errors;
-if(errors === _errs1265){
+const _errs1302 = errors;
+let valid320 = true;
+const _errs1303 = errors;
+if(errors === _errs1303){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing50;
 if((data.type === undefined) && (missing50 = "type")){
-const err1142 = {};
+const err1180 = {};
 if(vErrors === null){
-vErrors = [err1142];
+vErrors = [err1180];
 }
 else {
-vErrors.push(err1142);
+vErrors.push(err1180);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.kept" !== data.type){
-const err1143 = {};
+if("cleanup.started" !== data.type){
+const err1181 = {};
 if(vErrors === null){
-vErrors = [err1143];
+vErrors = [err1181];
 }
 else {
-vErrors.push(err1143);
+vErrors.push(err1181);
 }
 errors++;
 }
@@ -15411,249 +15878,114 @@ errors++;
 }
 }
 else {
-const err1144 = {};
+const err1182 = {};
 if(vErrors === null){
-vErrors = [err1144];
+vErrors = [err1182];
 }
 else {
-vErrors.push(err1144);
+vErrors.push(err1182);
 }
 errors++;
 }
 }
-var _valid58 = _errs1265 === errors;
-errors = _errs1264;
+var _valid59 = _errs1303 === errors;
+errors = _errs1302;
 if(vErrors !== null){
-if(_errs1264){
-vErrors.length = _errs1264;
+if(_errs1302){
+vErrors.length = _errs1302;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid58){
-const _errs1268 = errors;
+if(_valid59){
+const _errs1306 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1145 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1183 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1145];
+vErrors = [err1183];
 }
 else {
-vErrors.push(err1145);
+vErrors.push(err1183);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data450 = data.data;
-if(data450 && typeof data450 == "object" && !Array.isArray(data450)){
-if(data450.cleanups === undefined){
-const err1146 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
+let data465 = data.data;
+if(data465 && typeof data465 == "object" && !Array.isArray(data465)){
+if(data465.id === undefined){
+const err1184 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1146];
+vErrors = [err1184];
 }
 else {
-vErrors.push(err1146);
+vErrors.push(err1184);
 }
 errors++;
 }
-if(data450.things === undefined){
-const err1147 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
+for(const key88 in data465){
+if(!(key88 === "id")){
+const err1185 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key88},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1147];
+vErrors = [err1185];
 }
 else {
-vErrors.push(err1147);
-}
-errors++;
-}
-if(data450.until === undefined){
-const err1148 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
-if(vErrors === null){
-vErrors = [err1148];
-}
-else {
-vErrors.push(err1148);
-}
-errors++;
-}
-for(const key86 in data450){
-if(!(((key86 === "cleanups") || (key86 === "things")) || (key86 === "until"))){
-const err1149 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key86},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1149];
-}
-else {
-vErrors.push(err1149);
+vErrors.push(err1185);
 }
 errors++;
 }
 }
-if(data450.cleanups !== undefined){
-let data451 = data450.cleanups;
-if(Array.isArray(data451)){
-const len31 = data451.length;
-for(let i31=0; i31<len31; i31++){
-if(typeof data451[i31] !== "string"){
-const err1150 = {instancePath:instancePath+"/data/cleanups/" + i31,schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data465.id !== undefined){
+if(typeof data465.id !== "string"){
+const err1186 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/31/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1150];
+vErrors = [err1186];
 }
 else {
-vErrors.push(err1150);
+vErrors.push(err1186);
 }
 errors++;
 }
 }
 }
 else {
-const err1151 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err1187 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1151];
+vErrors = [err1187];
 }
 else {
-vErrors.push(err1151);
-}
-errors++;
-}
-}
-if(data450.things !== undefined){
-let data453 = data450.things;
-if(Array.isArray(data453)){
-const len32 = data453.length;
-for(let i32=0; i32<len32; i32++){
-let data454 = data453[i32];
-if(data454 && typeof data454 == "object" && !Array.isArray(data454)){
-if(data454.system === undefined){
-const err1152 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
-if(vErrors === null){
-vErrors = [err1152];
-}
-else {
-vErrors.push(err1152);
-}
-errors++;
-}
-if(data454.object === undefined){
-const err1153 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err1153];
-}
-else {
-vErrors.push(err1153);
-}
-errors++;
-}
-for(const key87 in data454){
-if(!((key87 === "system") || (key87 === "object"))){
-const err1154 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key87},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1154];
-}
-else {
-vErrors.push(err1154);
-}
-errors++;
-}
-}
-if(data454.system !== undefined){
-if(typeof data454.system !== "string"){
-const err1155 = {instancePath:instancePath+"/data/things/" + i32+"/system",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1155];
-}
-else {
-vErrors.push(err1155);
-}
-errors++;
-}
-}
-if(data454.object !== undefined){
-if(typeof data454.object !== "string"){
-const err1156 = {instancePath:instancePath+"/data/things/" + i32+"/object",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1156];
-}
-else {
-vErrors.push(err1156);
+vErrors.push(err1187);
 }
 errors++;
 }
 }
 }
 else {
-const err1157 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1188 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1157];
+vErrors = [err1188];
 }
 else {
-vErrors.push(err1157);
+vErrors.push(err1188);
 }
 errors++;
 }
-}
-}
-else {
-const err1158 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/33/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err1158];
-}
-else {
-vErrors.push(err1158);
-}
-errors++;
-}
-}
-if(data450.until !== undefined){
-if(typeof data450.until !== "string"){
-const err1159 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/33/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1159];
-}
-else {
-vErrors.push(err1159);
-}
-errors++;
-}
-}
-}
-else {
-const err1160 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1160];
-}
-else {
-vErrors.push(err1160);
-}
-errors++;
-}
-}
-}
-else {
-const err1161 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1161];
-}
-else {
-vErrors.push(err1161);
-}
-errors++;
-}
-var _valid58 = _errs1268 === errors;
-valid316 = _valid58;
-if(valid316){
+var _valid59 = _errs1306 === errors;
+valid320 = _valid59;
+if(valid320){
 var props54 = {};
 props54.data = true;
 props54.type = true;
 }
 }
-if(!valid316){
-const err1162 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid320){
+const err1189 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1162];
+vErrors = [err1189];
 }
 else {
-vErrors.push(err1162);
+vErrors.push(err1189);
 }
 errors++;
 }
@@ -15666,31 +15998,31 @@ props0 = props0 || {};
 Object.assign(props0, props54);
 }
 }
-const _errs1289 = errors;
-let valid325 = true;
-const _errs1290 = errors;
-if(errors === _errs1290){
+const _errs1314 = errors;
+let valid324 = true;
+const _errs1315 = errors;
+if(errors === _errs1315){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing51;
 if((data.type === undefined) && (missing51 = "type")){
-const err1163 = {};
+const err1190 = {};
 if(vErrors === null){
-vErrors = [err1163];
+vErrors = [err1190];
 }
 else {
-vErrors.push(err1163);
+vErrors.push(err1190);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("verification.ended" !== data.type){
-const err1164 = {};
+if("cleanup.finished" !== data.type){
+const err1191 = {};
 if(vErrors === null){
-vErrors = [err1164];
+vErrors = [err1191];
 }
 else {
-vErrors.push(err1164);
+vErrors.push(err1191);
 }
 errors++;
 }
@@ -15698,90 +16030,148 @@ errors++;
 }
 }
 else {
-const err1165 = {};
+const err1192 = {};
 if(vErrors === null){
-vErrors = [err1165];
+vErrors = [err1192];
 }
 else {
-vErrors.push(err1165);
+vErrors.push(err1192);
 }
 errors++;
 }
 }
-var _valid59 = _errs1290 === errors;
-errors = _errs1289;
+var _valid60 = _errs1315 === errors;
+errors = _errs1314;
 if(vErrors !== null){
-if(_errs1289){
-vErrors.length = _errs1289;
+if(_errs1314){
+vErrors.length = _errs1314;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid59){
-const _errs1293 = errors;
+if(_valid60){
+const _errs1318 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1166 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1193 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1166];
+vErrors = [err1193];
 }
 else {
-vErrors.push(err1166);
+vErrors.push(err1193);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data459 = data.data;
-if(data459 && typeof data459 == "object" && !Array.isArray(data459)){
-for(const key88 in data459){
-const err1167 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key88},message:"must NOT have additional properties"};
+let data468 = data.data;
+if(data468 && typeof data468 == "object" && !Array.isArray(data468)){
+if(data468.id === undefined){
+const err1194 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1167];
+vErrors = [err1194];
 }
 else {
-vErrors.push(err1167);
+vErrors.push(err1194);
+}
+errors++;
+}
+if(data468.ok === undefined){
+const err1195 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(vErrors === null){
+vErrors = [err1195];
+}
+else {
+vErrors.push(err1195);
+}
+errors++;
+}
+for(const key89 in data468){
+if(!(((key89 === "id") || (key89 === "ok")) || (key89 === "error"))){
+const err1196 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key89},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1196];
+}
+else {
+vErrors.push(err1196);
 }
 errors++;
 }
 }
-else {
-const err1168 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data468.id !== undefined){
+if(typeof data468.id !== "string"){
+const err1197 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/32/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1168];
+vErrors = [err1197];
 }
 else {
-vErrors.push(err1168);
+vErrors.push(err1197);
+}
+errors++;
+}
+}
+if(data468.ok !== undefined){
+if(typeof data468.ok !== "boolean"){
+const err1198 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/32/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1198];
+}
+else {
+vErrors.push(err1198);
+}
+errors++;
+}
+}
+if(data468.error !== undefined){
+if(typeof data468.error !== "string"){
+const err1199 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/32/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1199];
+}
+else {
+vErrors.push(err1199);
 }
 errors++;
 }
 }
 }
 else {
-const err1169 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1200 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1169];
+vErrors = [err1200];
 }
 else {
-vErrors.push(err1169);
+vErrors.push(err1200);
 }
 errors++;
 }
-var _valid59 = _errs1293 === errors;
-valid325 = _valid59;
-if(valid325){
+}
+}
+else {
+const err1201 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1201];
+}
+else {
+vErrors.push(err1201);
+}
+errors++;
+}
+var _valid60 = _errs1318 === errors;
+valid324 = _valid60;
+if(valid324){
 var props55 = {};
 props55.data = true;
 props55.type = true;
 }
 }
-if(!valid325){
-const err1170 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid324){
+const err1202 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1170];
+vErrors = [err1202];
 }
 else {
-vErrors.push(err1170);
+vErrors.push(err1202);
 }
 errors++;
 }
@@ -15794,31 +16184,31 @@ props0 = props0 || {};
 Object.assign(props0, props55);
 }
 }
-const _errs1299 = errors;
+const _errs1330 = errors;
 let valid328 = true;
-const _errs1300 = errors;
-if(errors === _errs1300){
+const _errs1331 = errors;
+if(errors === _errs1331){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing52;
 if((data.type === undefined) && (missing52 = "type")){
-const err1171 = {};
+const err1203 = {};
 if(vErrors === null){
-vErrors = [err1171];
+vErrors = [err1203];
 }
 else {
-vErrors.push(err1171);
+vErrors.push(err1203);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cancel.requested" !== data.type){
-const err1172 = {};
+if("run.kept" !== data.type){
+const err1204 = {};
 if(vErrors === null){
-vErrors = [err1172];
+vErrors = [err1204];
 }
 else {
-vErrors.push(err1172);
+vErrors.push(err1204);
 }
 errors++;
 }
@@ -15826,101 +16216,236 @@ errors++;
 }
 }
 else {
-const err1173 = {};
+const err1205 = {};
 if(vErrors === null){
-vErrors = [err1173];
+vErrors = [err1205];
 }
 else {
-vErrors.push(err1173);
+vErrors.push(err1205);
 }
 errors++;
 }
 }
-var _valid60 = _errs1300 === errors;
-errors = _errs1299;
+var _valid61 = _errs1331 === errors;
+errors = _errs1330;
 if(vErrors !== null){
-if(_errs1299){
-vErrors.length = _errs1299;
+if(_errs1330){
+vErrors.length = _errs1330;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid60){
-const _errs1303 = errors;
+if(_valid61){
+const _errs1334 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1174 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1206 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1174];
+vErrors = [err1206];
 }
 else {
-vErrors.push(err1174);
+vErrors.push(err1206);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data461 = data.data;
-if(data461 && typeof data461 == "object" && !Array.isArray(data461)){
-if(data461.by === undefined){
-const err1175 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
+let data473 = data.data;
+if(data473 && typeof data473 == "object" && !Array.isArray(data473)){
+if(data473.cleanups === undefined){
+const err1207 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
 if(vErrors === null){
-vErrors = [err1175];
+vErrors = [err1207];
 }
 else {
-vErrors.push(err1175);
+vErrors.push(err1207);
 }
 errors++;
 }
-for(const key89 in data461){
-if(!(key89 === "by")){
-const err1176 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key89},message:"must NOT have additional properties"};
+if(data473.things === undefined){
+const err1208 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
 if(vErrors === null){
-vErrors = [err1176];
+vErrors = [err1208];
 }
 else {
-vErrors.push(err1176);
+vErrors.push(err1208);
 }
 errors++;
 }
-}
-if(data461.by !== undefined){
-if(typeof data461.by !== "string"){
-const err1177 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/35/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data473.until === undefined){
+const err1209 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
 if(vErrors === null){
-vErrors = [err1177];
+vErrors = [err1209];
 }
 else {
-vErrors.push(err1177);
+vErrors.push(err1209);
 }
 errors++;
 }
-}
-}
-else {
-const err1178 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key90 in data473){
+if(!(((key90 === "cleanups") || (key90 === "things")) || (key90 === "until"))){
+const err1210 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key90},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1178];
+vErrors = [err1210];
 }
 else {
-vErrors.push(err1178);
+vErrors.push(err1210);
 }
 errors++;
 }
 }
-}
-else {
-const err1179 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data473.cleanups !== undefined){
+let data474 = data473.cleanups;
+if(Array.isArray(data474)){
+const len31 = data474.length;
+for(let i31=0; i31<len31; i31++){
+if(typeof data474[i31] !== "string"){
+const err1211 = {instancePath:instancePath+"/data/cleanups/" + i31,schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1179];
+vErrors = [err1211];
 }
 else {
-vErrors.push(err1179);
+vErrors.push(err1211);
 }
 errors++;
 }
-var _valid60 = _errs1303 === errors;
-valid328 = _valid60;
+}
+}
+else {
+const err1212 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1212];
+}
+else {
+vErrors.push(err1212);
+}
+errors++;
+}
+}
+if(data473.things !== undefined){
+let data476 = data473.things;
+if(Array.isArray(data476)){
+const len32 = data476.length;
+for(let i32=0; i32<len32; i32++){
+let data477 = data476[i32];
+if(data477 && typeof data477 == "object" && !Array.isArray(data477)){
+if(data477.system === undefined){
+const err1213 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err1213];
+}
+else {
+vErrors.push(err1213);
+}
+errors++;
+}
+if(data477.object === undefined){
+const err1214 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err1214];
+}
+else {
+vErrors.push(err1214);
+}
+errors++;
+}
+for(const key91 in data477){
+if(!((key91 === "system") || (key91 === "object"))){
+const err1215 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key91},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1215];
+}
+else {
+vErrors.push(err1215);
+}
+errors++;
+}
+}
+if(data477.system !== undefined){
+if(typeof data477.system !== "string"){
+const err1216 = {instancePath:instancePath+"/data/things/" + i32+"/system",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1216];
+}
+else {
+vErrors.push(err1216);
+}
+errors++;
+}
+}
+if(data477.object !== undefined){
+if(typeof data477.object !== "string"){
+const err1217 = {instancePath:instancePath+"/data/things/" + i32+"/object",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1217];
+}
+else {
+vErrors.push(err1217);
+}
+errors++;
+}
+}
+}
+else {
+const err1218 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1218];
+}
+else {
+vErrors.push(err1218);
+}
+errors++;
+}
+}
+}
+else {
+const err1219 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/33/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1219];
+}
+else {
+vErrors.push(err1219);
+}
+errors++;
+}
+}
+if(data473.until !== undefined){
+if(typeof data473.until !== "string"){
+const err1220 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/33/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1220];
+}
+else {
+vErrors.push(err1220);
+}
+errors++;
+}
+}
+}
+else {
+const err1221 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1221];
+}
+else {
+vErrors.push(err1221);
+}
+errors++;
+}
+}
+}
+else {
+const err1222 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1222];
+}
+else {
+vErrors.push(err1222);
+}
+errors++;
+}
+var _valid61 = _errs1334 === errors;
+valid328 = _valid61;
 if(valid328){
 var props56 = {};
 props56.data = true;
@@ -15928,12 +16453,12 @@ props56.type = true;
 }
 }
 if(!valid328){
-const err1180 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1223 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1180];
+vErrors = [err1223];
 }
 else {
-vErrors.push(err1180);
+vErrors.push(err1223);
 }
 errors++;
 }
@@ -15946,582 +16471,13 @@ props0 = props0 || {};
 Object.assign(props0, props56);
 }
 }
-const _errs1311 = errors;
-let valid332 = true;
-const _errs1312 = errors;
-if(errors === _errs1312){
+const _errs1355 = errors;
+let valid337 = true;
+const _errs1356 = errors;
+if(errors === _errs1356){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing53;
 if((data.type === undefined) && (missing53 = "type")){
-const err1181 = {};
-if(vErrors === null){
-vErrors = [err1181];
-}
-else {
-vErrors.push(err1181);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("run.finished" !== data.type){
-const err1182 = {};
-if(vErrors === null){
-vErrors = [err1182];
-}
-else {
-vErrors.push(err1182);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1183 = {};
-if(vErrors === null){
-vErrors = [err1183];
-}
-else {
-vErrors.push(err1183);
-}
-errors++;
-}
-}
-var _valid61 = _errs1312 === errors;
-errors = _errs1311;
-if(vErrors !== null){
-if(_errs1311){
-vErrors.length = _errs1311;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid61){
-const _errs1315 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1184 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1184];
-}
-else {
-vErrors.push(err1184);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data464 = data.data;
-if(data464 && typeof data464 == "object" && !Array.isArray(data464)){
-for(const key90 in data464){
-const err1185 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key90},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1185];
-}
-else {
-vErrors.push(err1185);
-}
-errors++;
-}
-}
-else {
-const err1186 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1186];
-}
-else {
-vErrors.push(err1186);
-}
-errors++;
-}
-}
-}
-else {
-const err1187 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1187];
-}
-else {
-vErrors.push(err1187);
-}
-errors++;
-}
-var _valid61 = _errs1315 === errors;
-valid332 = _valid61;
-if(valid332){
-var props57 = {};
-props57.data = true;
-props57.type = true;
-}
-}
-if(!valid332){
-const err1188 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err1188];
-}
-else {
-vErrors.push(err1188);
-}
-errors++;
-}
-if(props0 !== true && props57 !== undefined){
-if(props57 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props57);
-}
-}
-const _errs1321 = errors;
-let valid335 = true;
-const _errs1322 = errors;
-if(errors === _errs1322){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing54;
-if((data.type === undefined) && (missing54 = "type")){
-const err1189 = {};
-if(vErrors === null){
-vErrors = [err1189];
-}
-else {
-vErrors.push(err1189);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.sample" !== data.type){
-const err1190 = {};
-if(vErrors === null){
-vErrors = [err1190];
-}
-else {
-vErrors.push(err1190);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1191 = {};
-if(vErrors === null){
-vErrors = [err1191];
-}
-else {
-vErrors.push(err1191);
-}
-errors++;
-}
-}
-var _valid62 = _errs1322 === errors;
-errors = _errs1321;
-if(vErrors !== null){
-if(_errs1321){
-vErrors.length = _errs1321;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid62){
-const _errs1325 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1192 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1192];
-}
-else {
-vErrors.push(err1192);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data466 = data.data;
-if(data466 && typeof data466 == "object" && !Array.isArray(data466)){
-if(data466.probe === undefined){
-const err1193 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err1193];
-}
-else {
-vErrors.push(err1193);
-}
-errors++;
-}
-if(data466.endpoint === undefined){
-const err1194 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err1194];
-}
-else {
-vErrors.push(err1194);
-}
-errors++;
-}
-if(data466.read === undefined){
-const err1195 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
-if(vErrors === null){
-vErrors = [err1195];
-}
-else {
-vErrors.push(err1195);
-}
-errors++;
-}
-if(data466.write === undefined){
-const err1196 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
-if(vErrors === null){
-vErrors = [err1196];
-}
-else {
-vErrors.push(err1196);
-}
-errors++;
-}
-if(data466.control === undefined){
-const err1197 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
-if(vErrors === null){
-vErrors = [err1197];
-}
-else {
-vErrors.push(err1197);
-}
-errors++;
-}
-if(data466.sent === undefined){
-const err1198 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
-if(vErrors === null){
-vErrors = [err1198];
-}
-else {
-vErrors.push(err1198);
-}
-errors++;
-}
-if(data466.done === undefined){
-const err1199 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
-if(vErrors === null){
-vErrors = [err1199];
-}
-else {
-vErrors.push(err1199);
-}
-errors++;
-}
-for(const key91 in data466){
-if(!((((((((key91 === "probe") || (key91 === "endpoint")) || (key91 === "read")) || (key91 === "write")) || (key91 === "control")) || (key91 === "sent")) || (key91 === "done")) || (key91 === "error"))){
-const err1200 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key91},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1200];
-}
-else {
-vErrors.push(err1200);
-}
-errors++;
-}
-}
-if(data466.probe !== undefined){
-if(typeof data466.probe !== "string"){
-const err1201 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1201];
-}
-else {
-vErrors.push(err1201);
-}
-errors++;
-}
-}
-if(data466.endpoint !== undefined){
-if(typeof data466.endpoint !== "string"){
-const err1202 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/37/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1202];
-}
-else {
-vErrors.push(err1202);
-}
-errors++;
-}
-}
-if(data466.read !== undefined){
-if(typeof data466.read !== "boolean"){
-const err1203 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/37/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1203];
-}
-else {
-vErrors.push(err1203);
-}
-errors++;
-}
-}
-if(data466.write !== undefined){
-if(typeof data466.write !== "boolean"){
-const err1204 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/37/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1204];
-}
-else {
-vErrors.push(err1204);
-}
-errors++;
-}
-}
-if(data466.control !== undefined){
-let data471 = data466.control;
-if((typeof data471 !== "boolean") && (data471 !== null)){
-const err1205 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/37/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.control.type},message:"must be boolean,null"};
-if(vErrors === null){
-vErrors = [err1205];
-}
-else {
-vErrors.push(err1205);
-}
-errors++;
-}
-}
-if(data466.sent !== undefined){
-let data472 = data466.sent;
-if(data472 && typeof data472 == "object" && !Array.isArray(data472)){
-if(data472.at === undefined){
-const err1206 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1206];
-}
-else {
-vErrors.push(err1206);
-}
-errors++;
-}
-if(data472.mono === undefined){
-const err1207 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1207];
-}
-else {
-vErrors.push(err1207);
-}
-errors++;
-}
-for(const key92 in data472){
-if(!((key92 === "at") || (key92 === "mono"))){
-const err1208 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key92},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1208];
-}
-else {
-vErrors.push(err1208);
-}
-errors++;
-}
-}
-if(data472.at !== undefined){
-if(typeof data472.at !== "string"){
-const err1209 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1209];
-}
-else {
-vErrors.push(err1209);
-}
-errors++;
-}
-}
-if(data472.mono !== undefined){
-let data474 = data472.mono;
-if(typeof data474 === "string"){
-if(!pattern4.test(data474)){
-const err1210 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1210];
-}
-else {
-vErrors.push(err1210);
-}
-errors++;
-}
-}
-else {
-const err1211 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1211];
-}
-else {
-vErrors.push(err1211);
-}
-errors++;
-}
-}
-}
-else {
-const err1212 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1212];
-}
-else {
-vErrors.push(err1212);
-}
-errors++;
-}
-}
-if(data466.done !== undefined){
-let data475 = data466.done;
-if(data475 && typeof data475 == "object" && !Array.isArray(data475)){
-if(data475.at === undefined){
-const err1213 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1213];
-}
-else {
-vErrors.push(err1213);
-}
-errors++;
-}
-if(data475.mono === undefined){
-const err1214 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1214];
-}
-else {
-vErrors.push(err1214);
-}
-errors++;
-}
-for(const key93 in data475){
-if(!((key93 === "at") || (key93 === "mono"))){
-const err1215 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key93},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1215];
-}
-else {
-vErrors.push(err1215);
-}
-errors++;
-}
-}
-if(data475.at !== undefined){
-if(typeof data475.at !== "string"){
-const err1216 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1216];
-}
-else {
-vErrors.push(err1216);
-}
-errors++;
-}
-}
-if(data475.mono !== undefined){
-let data477 = data475.mono;
-if(typeof data477 === "string"){
-if(!pattern4.test(data477)){
-const err1217 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1217];
-}
-else {
-vErrors.push(err1217);
-}
-errors++;
-}
-}
-else {
-const err1218 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1218];
-}
-else {
-vErrors.push(err1218);
-}
-errors++;
-}
-}
-}
-else {
-const err1219 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1219];
-}
-else {
-vErrors.push(err1219);
-}
-errors++;
-}
-}
-if(data466.error !== undefined){
-if(typeof data466.error !== "string"){
-const err1220 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/37/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1220];
-}
-else {
-vErrors.push(err1220);
-}
-errors++;
-}
-}
-}
-else {
-const err1221 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1221];
-}
-else {
-vErrors.push(err1221);
-}
-errors++;
-}
-}
-}
-else {
-const err1222 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1222];
-}
-else {
-vErrors.push(err1222);
-}
-errors++;
-}
-var _valid62 = _errs1325 === errors;
-valid335 = _valid62;
-if(valid335){
-var props58 = {};
-props58.data = true;
-props58.type = true;
-}
-}
-if(!valid335){
-const err1223 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err1223];
-}
-else {
-vErrors.push(err1223);
-}
-errors++;
-}
-if(props0 !== true && props58 !== undefined){
-if(props58 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props58);
-}
-}
-const _errs1357 = errors;
-let valid341 = true;
-const _errs1358 = errors;
-if(errors === _errs1358){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing55;
-if((data.type === undefined) && (missing55 = "type")){
 const err1224 = {};
 if(vErrors === null){
 vErrors = [err1224];
@@ -16533,7 +16489,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("ledger.row" !== data.type){
+if("verification.ended" !== data.type){
 const err1225 = {};
 if(vErrors === null){
 vErrors = [err1225];
@@ -16557,21 +16513,21 @@ vErrors.push(err1226);
 errors++;
 }
 }
-var _valid63 = _errs1358 === errors;
-errors = _errs1357;
+var _valid62 = _errs1356 === errors;
+errors = _errs1355;
 if(vErrors !== null){
-if(_errs1357){
-vErrors.length = _errs1357;
+if(_errs1355){
+vErrors.length = _errs1355;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid63){
-const _errs1361 = errors;
+if(_valid62){
+const _errs1359 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1227 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1227 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1227];
 }
@@ -16581,10 +16537,10 @@ vErrors.push(err1227);
 errors++;
 }
 if(data.data !== undefined){
-let data480 = data.data;
-if(data480 && typeof data480 == "object" && !Array.isArray(data480)){
-if(data480.probe === undefined){
-const err1228 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data482 = data.data;
+if(data482 && typeof data482 == "object" && !Array.isArray(data482)){
+for(const key92 in data482){
+const err1228 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key92},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1228];
 }
@@ -16593,8 +16549,9 @@ vErrors.push(err1228);
 }
 errors++;
 }
-if(data480.store === undefined){
-const err1229 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+else {
+const err1229 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1229];
 }
@@ -16603,8 +16560,10 @@ vErrors.push(err1229);
 }
 errors++;
 }
-if(data480.n === undefined){
-const err1230 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
+}
+}
+else {
+const err1230 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1230];
 }
@@ -16613,8 +16572,16 @@ vErrors.push(err1230);
 }
 errors++;
 }
-if(data480.sent === undefined){
-const err1231 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+var _valid62 = _errs1359 === errors;
+valid337 = _valid62;
+if(valid337){
+var props57 = {};
+props57.data = true;
+props57.type = true;
+}
+}
+if(!valid337){
+const err1231 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1231];
 }
@@ -16623,8 +16590,23 @@ vErrors.push(err1231);
 }
 errors++;
 }
-if(data480.acked === undefined){
-const err1232 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
+if(props0 !== true && props57 !== undefined){
+if(props57 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props57);
+}
+}
+const _errs1365 = errors;
+let valid340 = true;
+const _errs1366 = errors;
+if(errors === _errs1366){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing54;
+if((data.type === undefined) && (missing54 = "type")){
+const err1232 = {};
 if(vErrors === null){
 vErrors = [err1232];
 }
@@ -16633,9 +16615,10 @@ vErrors.push(err1232);
 }
 errors++;
 }
-for(const key94 in data480){
-if(!((((((key94 === "probe") || (key94 === "store")) || (key94 === "n")) || (key94 === "sent")) || (key94 === "acked")) || (key94 === "error"))){
-const err1233 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key94},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("cancel.requested" !== data.type){
+const err1233 = {};
 if(vErrors === null){
 vErrors = [err1233];
 }
@@ -16645,9 +16628,10 @@ vErrors.push(err1233);
 errors++;
 }
 }
-if(data480.probe !== undefined){
-if(typeof data480.probe !== "string"){
-const err1234 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err1234 = {};
 if(vErrors === null){
 vErrors = [err1234];
 }
@@ -16657,9 +16641,21 @@ vErrors.push(err1234);
 errors++;
 }
 }
-if(data480.store !== undefined){
-if(typeof data480.store !== "string"){
-const err1235 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid63 = _errs1366 === errors;
+errors = _errs1365;
+if(vErrors !== null){
+if(_errs1365){
+vErrors.length = _errs1365;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid63){
+const _errs1369 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1235 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1235];
 }
@@ -16668,11 +16664,11 @@ vErrors.push(err1235);
 }
 errors++;
 }
-}
-if(data480.n !== undefined){
-let data483 = data480.n;
-if(!(((typeof data483 == "number") && (!(data483 % 1) && !isNaN(data483))) && (isFinite(data483)))){
-const err1236 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.data !== undefined){
+let data484 = data.data;
+if(data484 && typeof data484 == "object" && !Array.isArray(data484)){
+if(data484.by === undefined){
+const err1236 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
 if(vErrors === null){
 vErrors = [err1236];
 }
@@ -16681,9 +16677,9 @@ vErrors.push(err1236);
 }
 errors++;
 }
-if((typeof data483 == "number") && (isFinite(data483))){
-if(data483 < 1 || isNaN(data483)){
-const err1237 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+for(const key93 in data484){
+if(!(key93 === "by")){
+const err1237 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key93},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1237];
 }
@@ -16693,12 +16689,9 @@ vErrors.push(err1237);
 errors++;
 }
 }
-}
-if(data480.sent !== undefined){
-let data484 = data480.sent;
-if(data484 && typeof data484 == "object" && !Array.isArray(data484)){
-if(data484.at === undefined){
-const err1238 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data484.by !== undefined){
+if(typeof data484.by !== "string"){
+const err1238 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/35/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1238];
 }
@@ -16707,8 +16700,10 @@ vErrors.push(err1238);
 }
 errors++;
 }
-if(data484.mono === undefined){
-const err1239 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+}
+else {
+const err1239 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1239];
 }
@@ -16717,9 +16712,10 @@ vErrors.push(err1239);
 }
 errors++;
 }
-for(const key95 in data484){
-if(!((key95 === "at") || (key95 === "mono"))){
-const err1240 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key95},message:"must NOT have additional properties"};
+}
+}
+else {
+const err1240 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1240];
 }
@@ -16728,10 +16724,16 @@ vErrors.push(err1240);
 }
 errors++;
 }
+var _valid63 = _errs1369 === errors;
+valid340 = _valid63;
+if(valid340){
+var props58 = {};
+props58.data = true;
+props58.type = true;
 }
-if(data484.at !== undefined){
-if(typeof data484.at !== "string"){
-const err1241 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(!valid340){
+const err1241 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1241];
 }
@@ -16740,12 +16742,23 @@ vErrors.push(err1241);
 }
 errors++;
 }
+if(props0 !== true && props58 !== undefined){
+if(props58 === true){
+props0 = true;
 }
-if(data484.mono !== undefined){
-let data486 = data484.mono;
-if(typeof data486 === "string"){
-if(!pattern4.test(data486)){
-const err1242 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+else {
+props0 = props0 || {};
+Object.assign(props0, props58);
+}
+}
+const _errs1377 = errors;
+let valid344 = true;
+const _errs1378 = errors;
+if(errors === _errs1378){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing55;
+if((data.type === undefined) && (missing55 = "type")){
+const err1242 = {};
 if(vErrors === null){
 vErrors = [err1242];
 }
@@ -16754,9 +16767,10 @@ vErrors.push(err1242);
 }
 errors++;
 }
-}
 else {
-const err1243 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.type !== undefined){
+if("run.finished" !== data.type){
+const err1243 = {};
 if(vErrors === null){
 vErrors = [err1243];
 }
@@ -16767,8 +16781,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err1244 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1244 = {};
 if(vErrors === null){
 vErrors = [err1244];
 }
@@ -16778,15 +16793,21 @@ vErrors.push(err1244);
 errors++;
 }
 }
-if(data480.acked !== undefined){
-let data487 = data480.acked;
-const _errs1380 = errors;
-let valid346 = true;
+var _valid64 = _errs1378 === errors;
+errors = _errs1377;
+if(vErrors !== null){
+if(_errs1377){
+vErrors.length = _errs1377;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid64){
 const _errs1381 = errors;
-const _errs1382 = errors;
-const _errs1383 = errors;
-if(data487 !== null){
-const err1245 = {};
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1245 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1245];
 }
@@ -16795,9 +16816,11 @@ vErrors.push(err1245);
 }
 errors++;
 }
-var valid347 = _errs1383 === errors;
-if(valid347){
-const err1246 = {};
+if(data.data !== undefined){
+let data487 = data.data;
+if(data487 && typeof data487 == "object" && !Array.isArray(data487)){
+for(const key94 in data487){
+const err1246 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key94},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1246];
 }
@@ -16806,32 +16829,9 @@ vErrors.push(err1246);
 }
 errors++;
 }
-else {
-errors = _errs1382;
-if(vErrors !== null){
-if(_errs1382){
-vErrors.length = _errs1382;
 }
 else {
-vErrors = null;
-}
-}
-}
-var _valid64 = _errs1381 === errors;
-errors = _errs1380;
-if(vErrors !== null){
-if(_errs1380){
-vErrors.length = _errs1380;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid64){
-const _errs1385 = errors;
-if(data487 && typeof data487 == "object" && !Array.isArray(data487)){
-if(data487.at === undefined){
-const err1247 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+const err1247 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1247];
 }
@@ -16840,8 +16840,10 @@ vErrors.push(err1247);
 }
 errors++;
 }
-if(data487.mono === undefined){
-const err1248 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+}
+else {
+const err1248 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1248];
 }
@@ -16850,9 +16852,16 @@ vErrors.push(err1248);
 }
 errors++;
 }
-for(const key96 in data487){
-if(!((key96 === "at") || (key96 === "mono"))){
-const err1249 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key96},message:"must NOT have additional properties"};
+var _valid64 = _errs1381 === errors;
+valid344 = _valid64;
+if(valid344){
+var props59 = {};
+props59.data = true;
+props59.type = true;
+}
+}
+if(!valid344){
+const err1249 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1249];
 }
@@ -16861,10 +16870,23 @@ vErrors.push(err1249);
 }
 errors++;
 }
+if(props0 !== true && props59 !== undefined){
+if(props59 === true){
+props0 = true;
 }
-if(data487.at !== undefined){
-if(typeof data487.at !== "string"){
-const err1250 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+props0 = props0 || {};
+Object.assign(props0, props59);
+}
+}
+const _errs1387 = errors;
+let valid347 = true;
+const _errs1388 = errors;
+if(errors === _errs1388){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing56;
+if((data.type === undefined) && (missing56 = "type")){
+const err1250 = {};
 if(vErrors === null){
 vErrors = [err1250];
 }
@@ -16873,12 +16895,10 @@ vErrors.push(err1250);
 }
 errors++;
 }
-}
-if(data487.mono !== undefined){
-let data489 = data487.mono;
-if(typeof data489 === "string"){
-if(!pattern4.test(data489)){
-const err1251 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+else {
+if(data.type !== undefined){
+if("probe.sample" !== data.type){
+const err1251 = {};
 if(vErrors === null){
 vErrors = [err1251];
 }
@@ -16888,8 +16908,10 @@ vErrors.push(err1251);
 errors++;
 }
 }
+}
+}
 else {
-const err1252 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1252 = {};
 if(vErrors === null){
 vErrors = [err1252];
 }
@@ -16899,9 +16921,21 @@ vErrors.push(err1252);
 errors++;
 }
 }
+var _valid65 = _errs1388 === errors;
+errors = _errs1387;
+if(vErrors !== null){
+if(_errs1387){
+vErrors.length = _errs1387;
 }
 else {
-const err1253 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid65){
+const _errs1391 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1253 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1253];
 }
@@ -16910,11 +16944,11 @@ vErrors.push(err1253);
 }
 errors++;
 }
-var _valid64 = _errs1385 === errors;
-valid346 = _valid64;
-}
-if(!valid346){
-const err1254 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data489 = data.data;
+if(data489 && typeof data489 == "object" && !Array.isArray(data489)){
+if(data489.probe === undefined){
+const err1254 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1254];
 }
@@ -16923,10 +16957,8 @@ vErrors.push(err1254);
 }
 errors++;
 }
-}
-if(data480.error !== undefined){
-if(typeof data480.error !== "string"){
-const err1255 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/38/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data489.endpoint === undefined){
+const err1255 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err1255];
 }
@@ -16935,10 +16967,8 @@ vErrors.push(err1255);
 }
 errors++;
 }
-}
-}
-else {
-const err1256 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data489.read === undefined){
+const err1256 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
 if(vErrors === null){
 vErrors = [err1256];
 }
@@ -16947,10 +16977,8 @@ vErrors.push(err1256);
 }
 errors++;
 }
-}
-}
-else {
-const err1257 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data489.write === undefined){
+const err1257 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
 if(vErrors === null){
 vErrors = [err1257];
 }
@@ -16959,21 +16987,327 @@ vErrors.push(err1257);
 }
 errors++;
 }
-var _valid63 = _errs1361 === errors;
-valid341 = _valid63;
-if(valid341){
-var props60 = {};
-props60.data = true;
-props60.type = true;
-}
-}
-if(!valid341){
-const err1258 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data489.control === undefined){
+const err1258 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
 if(vErrors === null){
 vErrors = [err1258];
 }
 else {
 vErrors.push(err1258);
+}
+errors++;
+}
+if(data489.sent === undefined){
+const err1259 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(vErrors === null){
+vErrors = [err1259];
+}
+else {
+vErrors.push(err1259);
+}
+errors++;
+}
+if(data489.done === undefined){
+const err1260 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
+if(vErrors === null){
+vErrors = [err1260];
+}
+else {
+vErrors.push(err1260);
+}
+errors++;
+}
+for(const key95 in data489){
+if(!((((((((key95 === "probe") || (key95 === "endpoint")) || (key95 === "read")) || (key95 === "write")) || (key95 === "control")) || (key95 === "sent")) || (key95 === "done")) || (key95 === "error"))){
+const err1261 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key95},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1261];
+}
+else {
+vErrors.push(err1261);
+}
+errors++;
+}
+}
+if(data489.probe !== undefined){
+if(typeof data489.probe !== "string"){
+const err1262 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1262];
+}
+else {
+vErrors.push(err1262);
+}
+errors++;
+}
+}
+if(data489.endpoint !== undefined){
+if(typeof data489.endpoint !== "string"){
+const err1263 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/37/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1263];
+}
+else {
+vErrors.push(err1263);
+}
+errors++;
+}
+}
+if(data489.read !== undefined){
+if(typeof data489.read !== "boolean"){
+const err1264 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/37/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1264];
+}
+else {
+vErrors.push(err1264);
+}
+errors++;
+}
+}
+if(data489.write !== undefined){
+if(typeof data489.write !== "boolean"){
+const err1265 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/37/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1265];
+}
+else {
+vErrors.push(err1265);
+}
+errors++;
+}
+}
+if(data489.control !== undefined){
+let data494 = data489.control;
+if((typeof data494 !== "boolean") && (data494 !== null)){
+const err1266 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/37/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.control.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err1266];
+}
+else {
+vErrors.push(err1266);
+}
+errors++;
+}
+}
+if(data489.sent !== undefined){
+let data495 = data489.sent;
+if(data495 && typeof data495 == "object" && !Array.isArray(data495)){
+if(data495.at === undefined){
+const err1267 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1267];
+}
+else {
+vErrors.push(err1267);
+}
+errors++;
+}
+if(data495.mono === undefined){
+const err1268 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1268];
+}
+else {
+vErrors.push(err1268);
+}
+errors++;
+}
+for(const key96 in data495){
+if(!((key96 === "at") || (key96 === "mono"))){
+const err1269 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key96},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1269];
+}
+else {
+vErrors.push(err1269);
+}
+errors++;
+}
+}
+if(data495.at !== undefined){
+if(typeof data495.at !== "string"){
+const err1270 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1270];
+}
+else {
+vErrors.push(err1270);
+}
+errors++;
+}
+}
+if(data495.mono !== undefined){
+let data497 = data495.mono;
+if(typeof data497 === "string"){
+if(!pattern4.test(data497)){
+const err1271 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1271];
+}
+else {
+vErrors.push(err1271);
+}
+errors++;
+}
+}
+else {
+const err1272 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1272];
+}
+else {
+vErrors.push(err1272);
+}
+errors++;
+}
+}
+}
+else {
+const err1273 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1273];
+}
+else {
+vErrors.push(err1273);
+}
+errors++;
+}
+}
+if(data489.done !== undefined){
+let data498 = data489.done;
+if(data498 && typeof data498 == "object" && !Array.isArray(data498)){
+if(data498.at === undefined){
+const err1274 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1274];
+}
+else {
+vErrors.push(err1274);
+}
+errors++;
+}
+if(data498.mono === undefined){
+const err1275 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1275];
+}
+else {
+vErrors.push(err1275);
+}
+errors++;
+}
+for(const key97 in data498){
+if(!((key97 === "at") || (key97 === "mono"))){
+const err1276 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key97},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1276];
+}
+else {
+vErrors.push(err1276);
+}
+errors++;
+}
+}
+if(data498.at !== undefined){
+if(typeof data498.at !== "string"){
+const err1277 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1277];
+}
+else {
+vErrors.push(err1277);
+}
+errors++;
+}
+}
+if(data498.mono !== undefined){
+let data500 = data498.mono;
+if(typeof data500 === "string"){
+if(!pattern4.test(data500)){
+const err1278 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1278];
+}
+else {
+vErrors.push(err1278);
+}
+errors++;
+}
+}
+else {
+const err1279 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1279];
+}
+else {
+vErrors.push(err1279);
+}
+errors++;
+}
+}
+}
+else {
+const err1280 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1280];
+}
+else {
+vErrors.push(err1280);
+}
+errors++;
+}
+}
+if(data489.error !== undefined){
+if(typeof data489.error !== "string"){
+const err1281 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/37/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1281];
+}
+else {
+vErrors.push(err1281);
+}
+errors++;
+}
+}
+}
+else {
+const err1282 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1282];
+}
+else {
+vErrors.push(err1282);
+}
+errors++;
+}
+}
+}
+else {
+const err1283 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1283];
+}
+else {
+vErrors.push(err1283);
+}
+errors++;
+}
+var _valid65 = _errs1391 === errors;
+valid347 = _valid65;
+if(valid347){
+var props60 = {};
+props60.data = true;
+props60.type = true;
+}
+}
+if(!valid347){
+const err1284 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1284];
+}
+else {
+vErrors.push(err1284);
 }
 errors++;
 }
@@ -16986,372 +17320,14 @@ props0 = props0 || {};
 Object.assign(props0, props60);
 }
 }
-const _errs1395 = errors;
-let valid349 = true;
-const _errs1396 = errors;
-if(errors === _errs1396){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing56;
-if((data.type === undefined) && (missing56 = "type")){
-const err1259 = {};
-if(vErrors === null){
-vErrors = [err1259];
-}
-else {
-vErrors.push(err1259);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.recovered" !== data.type){
-const err1260 = {};
-if(vErrors === null){
-vErrors = [err1260];
-}
-else {
-vErrors.push(err1260);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1261 = {};
-if(vErrors === null){
-vErrors = [err1261];
-}
-else {
-vErrors.push(err1261);
-}
-errors++;
-}
-}
-var _valid65 = _errs1396 === errors;
-errors = _errs1395;
-if(vErrors !== null){
-if(_errs1395){
-vErrors.length = _errs1395;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid65){
-const _errs1399 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1262 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1262];
-}
-else {
-vErrors.push(err1262);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data492 = data.data;
-if(data492 && typeof data492 == "object" && !Array.isArray(data492)){
-if(data492.probe === undefined){
-const err1263 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err1263];
-}
-else {
-vErrors.push(err1263);
-}
-errors++;
-}
-if(data492.store === undefined){
-const err1264 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err1264];
-}
-else {
-vErrors.push(err1264);
-}
-errors++;
-}
-if(data492.ranges === undefined){
-const err1265 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
-if(vErrors === null){
-vErrors = [err1265];
-}
-else {
-vErrors.push(err1265);
-}
-errors++;
-}
-if(data492.systemId === undefined){
-const err1266 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
-if(vErrors === null){
-vErrors = [err1266];
-}
-else {
-vErrors.push(err1266);
-}
-errors++;
-}
-if(data492.timeline === undefined){
-const err1267 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
-if(vErrors === null){
-vErrors = [err1267];
-}
-else {
-vErrors.push(err1267);
-}
-errors++;
-}
-for(const key97 in data492){
-if(!(((((key97 === "probe") || (key97 === "store")) || (key97 === "ranges")) || (key97 === "systemId")) || (key97 === "timeline"))){
-const err1268 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key97},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1268];
-}
-else {
-vErrors.push(err1268);
-}
-errors++;
-}
-}
-if(data492.probe !== undefined){
-if(typeof data492.probe !== "string"){
-const err1269 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1269];
-}
-else {
-vErrors.push(err1269);
-}
-errors++;
-}
-}
-if(data492.store !== undefined){
-if(typeof data492.store !== "string"){
-const err1270 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1270];
-}
-else {
-vErrors.push(err1270);
-}
-errors++;
-}
-}
-if(data492.ranges !== undefined){
-let data495 = data492.ranges;
-if(Array.isArray(data495)){
-const len33 = data495.length;
-for(let i33=0; i33<len33; i33++){
-let data496 = data495[i33];
-if(Array.isArray(data496)){
-if(data496.length < 2){
-const err1271 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
-if(vErrors === null){
-vErrors = [err1271];
-}
-else {
-vErrors.push(err1271);
-}
-errors++;
-}
-const len34 = data496.length;
-if(len34 > 0){
-let data497 = data496[0];
-if(!(((typeof data497 == "number") && (!(data497 % 1) && !isNaN(data497))) && (isFinite(data497)))){
-const err1272 = {instancePath:instancePath+"/data/ranges/" + i33+"/0",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1272];
-}
-else {
-vErrors.push(err1272);
-}
-errors++;
-}
-}
-if(len34 > 1){
-let data498 = data496[1];
-if(!(((typeof data498 == "number") && (!(data498 % 1) && !isNaN(data498))) && (isFinite(data498)))){
-const err1273 = {instancePath:instancePath+"/data/ranges/" + i33+"/1",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1273];
-}
-else {
-vErrors.push(err1273);
-}
-errors++;
-}
-}
-const len35 = data496.length;
-if(!(len35 <= 2)){
-const err1274 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
-if(vErrors === null){
-vErrors = [err1274];
-}
-else {
-vErrors.push(err1274);
-}
-errors++;
-}
-}
-else {
-const err1275 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err1275];
-}
-else {
-vErrors.push(err1275);
-}
-errors++;
-}
-}
-}
-else {
-const err1276 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err1276];
-}
-else {
-vErrors.push(err1276);
-}
-errors++;
-}
-}
-if(data492.systemId !== undefined){
-let data499 = data492.systemId;
-if((typeof data499 !== "string") && (data499 !== null)){
-const err1277 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/39/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.systemId.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1277];
-}
-else {
-vErrors.push(err1277);
-}
-errors++;
-}
-}
-if(data492.timeline !== undefined){
-let data500 = data492.timeline;
-if((!(((typeof data500 == "number") && (!(data500 % 1) && !isNaN(data500))) && (isFinite(data500)))) && (data500 !== null)){
-const err1278 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/39/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.timeline.type},message:"must be integer,null"};
-if(vErrors === null){
-vErrors = [err1278];
-}
-else {
-vErrors.push(err1278);
-}
-errors++;
-}
-}
-}
-else {
-const err1279 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1279];
-}
-else {
-vErrors.push(err1279);
-}
-errors++;
-}
-}
-}
-else {
-const err1280 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1280];
-}
-else {
-vErrors.push(err1280);
-}
-errors++;
-}
-var _valid65 = _errs1399 === errors;
-valid349 = _valid65;
-if(valid349){
-var props61 = {};
-props61.data = true;
-props61.type = true;
-}
-}
-if(!valid349){
-const err1281 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err1281];
-}
-else {
-vErrors.push(err1281);
-}
-errors++;
-}
-if(props0 !== true && props61 !== undefined){
-if(props61 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props61);
-}
-}
-const _errs1421 = errors;
-let valid356 = true;
-const _errs1422 = errors;
-if(errors === _errs1422){
+const _errs1423 = errors;
+let valid353 = true;
+const _errs1424 = errors;
+if(errors === _errs1424){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing57;
 if((data.type === undefined) && (missing57 = "type")){
-const err1282 = {};
-if(vErrors === null){
-vErrors = [err1282];
-}
-else {
-vErrors.push(err1282);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("lsn.sample" !== data.type){
-const err1283 = {};
-if(vErrors === null){
-vErrors = [err1283];
-}
-else {
-vErrors.push(err1283);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1284 = {};
-if(vErrors === null){
-vErrors = [err1284];
-}
-else {
-vErrors.push(err1284);
-}
-errors++;
-}
-}
-var _valid66 = _errs1422 === errors;
-errors = _errs1421;
-if(vErrors !== null){
-if(_errs1421){
-vErrors.length = _errs1421;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid66){
-const _errs1425 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1285 = {instancePath,schemaPath:"#/allOf/40/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1285 = {};
 if(vErrors === null){
 vErrors = [err1285];
 }
@@ -17360,11 +17336,10 @@ vErrors.push(err1285);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data502 = data.data;
-if(data502 && typeof data502 == "object" && !Array.isArray(data502)){
-if(data502.probe === undefined){
-const err1286 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+else {
+if(data.type !== undefined){
+if("ledger.row" !== data.type){
+const err1286 = {};
 if(vErrors === null){
 vErrors = [err1286];
 }
@@ -17373,8 +17348,11 @@ vErrors.push(err1286);
 }
 errors++;
 }
-if(data502.store === undefined){
-const err1287 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+}
+}
+else {
+const err1287 = {};
 if(vErrors === null){
 vErrors = [err1287];
 }
@@ -17383,8 +17361,22 @@ vErrors.push(err1287);
 }
 errors++;
 }
-if(data502.instant === undefined){
-const err1288 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+var _valid66 = _errs1424 === errors;
+errors = _errs1423;
+if(vErrors !== null){
+if(_errs1423){
+vErrors.length = _errs1423;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid66){
+const _errs1427 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1288 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1288];
 }
@@ -17393,8 +17385,11 @@ vErrors.push(err1288);
 }
 errors++;
 }
-if(data502.lsn === undefined){
-const err1289 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(data.data !== undefined){
+let data503 = data.data;
+if(data503 && typeof data503 == "object" && !Array.isArray(data503)){
+if(data503.probe === undefined){
+const err1289 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1289];
 }
@@ -17403,9 +17398,8 @@ vErrors.push(err1289);
 }
 errors++;
 }
-for(const key98 in data502){
-if(!((((key98 === "probe") || (key98 === "store")) || (key98 === "instant")) || (key98 === "lsn"))){
-const err1290 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key98},message:"must NOT have additional properties"};
+if(data503.store === undefined){
+const err1290 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err1290];
 }
@@ -17414,10 +17408,8 @@ vErrors.push(err1290);
 }
 errors++;
 }
-}
-if(data502.probe !== undefined){
-if(typeof data502.probe !== "string"){
-const err1291 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/40/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data503.n === undefined){
+const err1291 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
 if(vErrors === null){
 vErrors = [err1291];
 }
@@ -17426,10 +17418,8 @@ vErrors.push(err1291);
 }
 errors++;
 }
-}
-if(data502.store !== undefined){
-if(typeof data502.store !== "string"){
-const err1292 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/40/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data503.sent === undefined){
+const err1292 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err1292];
 }
@@ -17438,12 +17428,8 @@ vErrors.push(err1292);
 }
 errors++;
 }
-}
-if(data502.instant !== undefined){
-let data505 = data502.instant;
-if(data505 && typeof data505 == "object" && !Array.isArray(data505)){
-if(data505.at === undefined){
-const err1293 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data503.acked === undefined){
+const err1293 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
 if(vErrors === null){
 vErrors = [err1293];
 }
@@ -17452,8 +17438,9 @@ vErrors.push(err1293);
 }
 errors++;
 }
-if(data505.mono === undefined){
-const err1294 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+for(const key98 in data503){
+if(!((((((key98 === "probe") || (key98 === "store")) || (key98 === "n")) || (key98 === "sent")) || (key98 === "acked")) || (key98 === "error"))){
+const err1294 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key98},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1294];
 }
@@ -17462,9 +17449,10 @@ vErrors.push(err1294);
 }
 errors++;
 }
-for(const key99 in data505){
-if(!((key99 === "at") || (key99 === "mono"))){
-const err1295 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key99},message:"must NOT have additional properties"};
+}
+if(data503.probe !== undefined){
+if(typeof data503.probe !== "string"){
+const err1295 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1295];
 }
@@ -17474,9 +17462,9 @@ vErrors.push(err1295);
 errors++;
 }
 }
-if(data505.at !== undefined){
-if(typeof data505.at !== "string"){
-const err1296 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data503.store !== undefined){
+if(typeof data503.store !== "string"){
+const err1296 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1296];
 }
@@ -17486,11 +17474,10 @@ vErrors.push(err1296);
 errors++;
 }
 }
-if(data505.mono !== undefined){
-let data507 = data505.mono;
-if(typeof data507 === "string"){
-if(!pattern4.test(data507)){
-const err1297 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data503.n !== undefined){
+let data506 = data503.n;
+if(!(((typeof data506 == "number") && (!(data506 % 1) && !isNaN(data506))) && (isFinite(data506)))){
+const err1297 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1297];
 }
@@ -17499,9 +17486,9 @@ vErrors.push(err1297);
 }
 errors++;
 }
-}
-else {
-const err1298 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data506 == "number") && (isFinite(data506))){
+if(data506 < 1 || isNaN(data506)){
+const err1298 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err1298];
 }
@@ -17512,8 +17499,11 @@ errors++;
 }
 }
 }
-else {
-const err1299 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data503.sent !== undefined){
+let data507 = data503.sent;
+if(data507 && typeof data507 == "object" && !Array.isArray(data507)){
+if(data507.at === undefined){
+const err1299 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1299];
 }
@@ -17522,10 +17512,8 @@ vErrors.push(err1299);
 }
 errors++;
 }
-}
-if(data502.lsn !== undefined){
-if(typeof data502.lsn !== "string"){
-const err1300 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/40/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data507.mono === undefined){
+const err1300 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1300];
 }
@@ -17534,10 +17522,9 @@ vErrors.push(err1300);
 }
 errors++;
 }
-}
-}
-else {
-const err1301 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key99 in data507){
+if(!((key99 === "at") || (key99 === "mono"))){
+const err1301 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key99},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1301];
 }
@@ -17547,9 +17534,9 @@ vErrors.push(err1301);
 errors++;
 }
 }
-}
-else {
-const err1302 = {instancePath,schemaPath:"#/allOf/40/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data507.at !== undefined){
+if(typeof data507.at !== "string"){
+const err1302 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1302];
 }
@@ -17558,21 +17545,240 @@ vErrors.push(err1302);
 }
 errors++;
 }
-var _valid66 = _errs1425 === errors;
-valid356 = _valid66;
-if(valid356){
-var props62 = {};
-props62.data = true;
-props62.type = true;
 }
-}
-if(!valid356){
-const err1303 = {instancePath,schemaPath:"#/allOf/40/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data507.mono !== undefined){
+let data509 = data507.mono;
+if(typeof data509 === "string"){
+if(!pattern4.test(data509)){
+const err1303 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1303];
 }
 else {
 vErrors.push(err1303);
+}
+errors++;
+}
+}
+else {
+const err1304 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1304];
+}
+else {
+vErrors.push(err1304);
+}
+errors++;
+}
+}
+}
+else {
+const err1305 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1305];
+}
+else {
+vErrors.push(err1305);
+}
+errors++;
+}
+}
+if(data503.acked !== undefined){
+let data510 = data503.acked;
+const _errs1446 = errors;
+let valid358 = true;
+const _errs1447 = errors;
+const _errs1448 = errors;
+const _errs1449 = errors;
+if(data510 !== null){
+const err1306 = {};
+if(vErrors === null){
+vErrors = [err1306];
+}
+else {
+vErrors.push(err1306);
+}
+errors++;
+}
+var valid359 = _errs1449 === errors;
+if(valid359){
+const err1307 = {};
+if(vErrors === null){
+vErrors = [err1307];
+}
+else {
+vErrors.push(err1307);
+}
+errors++;
+}
+else {
+errors = _errs1448;
+if(vErrors !== null){
+if(_errs1448){
+vErrors.length = _errs1448;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid67 = _errs1447 === errors;
+errors = _errs1446;
+if(vErrors !== null){
+if(_errs1446){
+vErrors.length = _errs1446;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid67){
+const _errs1451 = errors;
+if(data510 && typeof data510 == "object" && !Array.isArray(data510)){
+if(data510.at === undefined){
+const err1308 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1308];
+}
+else {
+vErrors.push(err1308);
+}
+errors++;
+}
+if(data510.mono === undefined){
+const err1309 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1309];
+}
+else {
+vErrors.push(err1309);
+}
+errors++;
+}
+for(const key100 in data510){
+if(!((key100 === "at") || (key100 === "mono"))){
+const err1310 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key100},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1310];
+}
+else {
+vErrors.push(err1310);
+}
+errors++;
+}
+}
+if(data510.at !== undefined){
+if(typeof data510.at !== "string"){
+const err1311 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1311];
+}
+else {
+vErrors.push(err1311);
+}
+errors++;
+}
+}
+if(data510.mono !== undefined){
+let data512 = data510.mono;
+if(typeof data512 === "string"){
+if(!pattern4.test(data512)){
+const err1312 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1312];
+}
+else {
+vErrors.push(err1312);
+}
+errors++;
+}
+}
+else {
+const err1313 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1313];
+}
+else {
+vErrors.push(err1313);
+}
+errors++;
+}
+}
+}
+else {
+const err1314 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1314];
+}
+else {
+vErrors.push(err1314);
+}
+errors++;
+}
+var _valid67 = _errs1451 === errors;
+valid358 = _valid67;
+}
+if(!valid358){
+const err1315 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1315];
+}
+else {
+vErrors.push(err1315);
+}
+errors++;
+}
+}
+if(data503.error !== undefined){
+if(typeof data503.error !== "string"){
+const err1316 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/38/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1316];
+}
+else {
+vErrors.push(err1316);
+}
+errors++;
+}
+}
+}
+else {
+const err1317 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1317];
+}
+else {
+vErrors.push(err1317);
+}
+errors++;
+}
+}
+}
+else {
+const err1318 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1318];
+}
+else {
+vErrors.push(err1318);
+}
+errors++;
+}
+var _valid66 = _errs1427 === errors;
+valid353 = _valid66;
+if(valid353){
+var props62 = {};
+props62.data = true;
+props62.type = true;
+}
+}
+if(!valid353){
+const err1319 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1319];
+}
+else {
+vErrors.push(err1319);
 }
 errors++;
 }
@@ -17585,208 +17791,14 @@ props0 = props0 || {};
 Object.assign(props0, props62);
 }
 }
-const _errs1444 = errors;
+const _errs1461 = errors;
 let valid361 = true;
-const _errs1445 = errors;
-if(errors === _errs1445){
+const _errs1462 = errors;
+if(errors === _errs1462){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing58;
 if((data.type === undefined) && (missing58 = "type")){
-const err1304 = {};
-if(vErrors === null){
-vErrors = [err1304];
-}
-else {
-vErrors.push(err1304);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("archive.sample" !== data.type){
-const err1305 = {};
-if(vErrors === null){
-vErrors = [err1305];
-}
-else {
-vErrors.push(err1305);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1306 = {};
-if(vErrors === null){
-vErrors = [err1306];
-}
-else {
-vErrors.push(err1306);
-}
-errors++;
-}
-}
-var _valid67 = _errs1445 === errors;
-errors = _errs1444;
-if(vErrors !== null){
-if(_errs1444){
-vErrors.length = _errs1444;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid67){
-const _errs1448 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1307 = {instancePath,schemaPath:"#/allOf/41/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1307];
-}
-else {
-vErrors.push(err1307);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data510 = data.data;
-if(data510 && typeof data510 == "object" && !Array.isArray(data510)){
-if(data510.probe === undefined){
-const err1308 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err1308];
-}
-else {
-vErrors.push(err1308);
-}
-errors++;
-}
-if(data510.store === undefined){
-const err1309 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err1309];
-}
-else {
-vErrors.push(err1309);
-}
-errors++;
-}
-if(data510.instant === undefined){
-const err1310 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err1310];
-}
-else {
-vErrors.push(err1310);
-}
-errors++;
-}
-if(data510.lastArchived === undefined){
-const err1311 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
-if(vErrors === null){
-vErrors = [err1311];
-}
-else {
-vErrors.push(err1311);
-}
-errors++;
-}
-if(data510.endLsn === undefined){
-const err1312 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
-if(vErrors === null){
-vErrors = [err1312];
-}
-else {
-vErrors.push(err1312);
-}
-errors++;
-}
-if(data510.failed === undefined){
-const err1313 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
-if(vErrors === null){
-vErrors = [err1313];
-}
-else {
-vErrors.push(err1313);
-}
-errors++;
-}
-for(const key100 in data510){
-if(!((((((key100 === "probe") || (key100 === "store")) || (key100 === "instant")) || (key100 === "lastArchived")) || (key100 === "endLsn")) || (key100 === "failed"))){
-const err1314 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key100},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1314];
-}
-else {
-vErrors.push(err1314);
-}
-errors++;
-}
-}
-if(data510.probe !== undefined){
-if(typeof data510.probe !== "string"){
-const err1315 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/41/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1315];
-}
-else {
-vErrors.push(err1315);
-}
-errors++;
-}
-}
-if(data510.store !== undefined){
-if(typeof data510.store !== "string"){
-const err1316 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/41/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1316];
-}
-else {
-vErrors.push(err1316);
-}
-errors++;
-}
-}
-if(data510.instant !== undefined){
-let data513 = data510.instant;
-if(data513 && typeof data513 == "object" && !Array.isArray(data513)){
-if(data513.at === undefined){
-const err1317 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1317];
-}
-else {
-vErrors.push(err1317);
-}
-errors++;
-}
-if(data513.mono === undefined){
-const err1318 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1318];
-}
-else {
-vErrors.push(err1318);
-}
-errors++;
-}
-for(const key101 in data513){
-if(!((key101 === "at") || (key101 === "mono"))){
-const err1319 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key101},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1319];
-}
-else {
-vErrors.push(err1319);
-}
-errors++;
-}
-}
-if(data513.at !== undefined){
-if(typeof data513.at !== "string"){
-const err1320 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1320 = {};
 if(vErrors === null){
 vErrors = [err1320];
 }
@@ -17795,12 +17807,10 @@ vErrors.push(err1320);
 }
 errors++;
 }
-}
-if(data513.mono !== undefined){
-let data515 = data513.mono;
-if(typeof data515 === "string"){
-if(!pattern4.test(data515)){
-const err1321 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+else {
+if(data.type !== undefined){
+if("ledger.recovered" !== data.type){
+const err1321 = {};
 if(vErrors === null){
 vErrors = [err1321];
 }
@@ -17810,8 +17820,10 @@ vErrors.push(err1321);
 errors++;
 }
 }
+}
+}
 else {
-const err1322 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1322 = {};
 if(vErrors === null){
 vErrors = [err1322];
 }
@@ -17821,9 +17833,21 @@ vErrors.push(err1322);
 errors++;
 }
 }
+var _valid68 = _errs1462 === errors;
+errors = _errs1461;
+if(vErrors !== null){
+if(_errs1461){
+vErrors.length = _errs1461;
 }
 else {
-const err1323 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid68){
+const _errs1465 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1323 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1323];
 }
@@ -17832,11 +17856,11 @@ vErrors.push(err1323);
 }
 errors++;
 }
-}
-if(data510.lastArchived !== undefined){
-let data516 = data510.lastArchived;
-if((typeof data516 !== "string") && (data516 !== null)){
-const err1324 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/41/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(data.data !== undefined){
+let data515 = data.data;
+if(data515 && typeof data515 == "object" && !Array.isArray(data515)){
+if(data515.probe === undefined){
+const err1324 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1324];
 }
@@ -17845,11 +17869,8 @@ vErrors.push(err1324);
 }
 errors++;
 }
-}
-if(data510.endLsn !== undefined){
-let data517 = data510.endLsn;
-if((typeof data517 !== "string") && (data517 !== null)){
-const err1325 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/41/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(data515.store === undefined){
+const err1325 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err1325];
 }
@@ -17858,11 +17879,8 @@ vErrors.push(err1325);
 }
 errors++;
 }
-}
-if(data510.failed !== undefined){
-let data518 = data510.failed;
-if(!(((typeof data518 == "number") && (!(data518 % 1) && !isNaN(data518))) && (isFinite(data518)))){
-const err1326 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data515.ranges === undefined){
+const err1326 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
 if(vErrors === null){
 vErrors = [err1326];
 }
@@ -17871,9 +17889,8 @@ vErrors.push(err1326);
 }
 errors++;
 }
-if((typeof data518 == "number") && (isFinite(data518))){
-if(data518 < 0 || isNaN(data518)){
-const err1327 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data515.systemId === undefined){
+const err1327 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err1327];
 }
@@ -17882,11 +17899,8 @@ vErrors.push(err1327);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1328 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data515.timeline === undefined){
+const err1328 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err1328];
 }
@@ -17895,10 +17909,9 @@ vErrors.push(err1328);
 }
 errors++;
 }
-}
-}
-else {
-const err1329 = {instancePath,schemaPath:"#/allOf/41/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key101 in data515){
+if(!(((((key101 === "probe") || (key101 === "store")) || (key101 === "ranges")) || (key101 === "systemId")) || (key101 === "timeline"))){
+const err1329 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key101},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1329];
 }
@@ -17907,8 +17920,161 @@ vErrors.push(err1329);
 }
 errors++;
 }
-var _valid67 = _errs1448 === errors;
-valid361 = _valid67;
+}
+if(data515.probe !== undefined){
+if(typeof data515.probe !== "string"){
+const err1330 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1330];
+}
+else {
+vErrors.push(err1330);
+}
+errors++;
+}
+}
+if(data515.store !== undefined){
+if(typeof data515.store !== "string"){
+const err1331 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1331];
+}
+else {
+vErrors.push(err1331);
+}
+errors++;
+}
+}
+if(data515.ranges !== undefined){
+let data518 = data515.ranges;
+if(Array.isArray(data518)){
+const len33 = data518.length;
+for(let i33=0; i33<len33; i33++){
+let data519 = data518[i33];
+if(Array.isArray(data519)){
+if(data519.length < 2){
+const err1332 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+if(vErrors === null){
+vErrors = [err1332];
+}
+else {
+vErrors.push(err1332);
+}
+errors++;
+}
+const len34 = data519.length;
+if(len34 > 0){
+let data520 = data519[0];
+if(!(((typeof data520 == "number") && (!(data520 % 1) && !isNaN(data520))) && (isFinite(data520)))){
+const err1333 = {instancePath:instancePath+"/data/ranges/" + i33+"/0",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1333];
+}
+else {
+vErrors.push(err1333);
+}
+errors++;
+}
+}
+if(len34 > 1){
+let data521 = data519[1];
+if(!(((typeof data521 == "number") && (!(data521 % 1) && !isNaN(data521))) && (isFinite(data521)))){
+const err1334 = {instancePath:instancePath+"/data/ranges/" + i33+"/1",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1334];
+}
+else {
+vErrors.push(err1334);
+}
+errors++;
+}
+}
+const len35 = data519.length;
+if(!(len35 <= 2)){
+const err1335 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
+if(vErrors === null){
+vErrors = [err1335];
+}
+else {
+vErrors.push(err1335);
+}
+errors++;
+}
+}
+else {
+const err1336 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1336];
+}
+else {
+vErrors.push(err1336);
+}
+errors++;
+}
+}
+}
+else {
+const err1337 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1337];
+}
+else {
+vErrors.push(err1337);
+}
+errors++;
+}
+}
+if(data515.systemId !== undefined){
+let data522 = data515.systemId;
+if((typeof data522 !== "string") && (data522 !== null)){
+const err1338 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/39/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1338];
+}
+else {
+vErrors.push(err1338);
+}
+errors++;
+}
+}
+if(data515.timeline !== undefined){
+let data523 = data515.timeline;
+if((!(((typeof data523 == "number") && (!(data523 % 1) && !isNaN(data523))) && (isFinite(data523)))) && (data523 !== null)){
+const err1339 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/39/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+if(vErrors === null){
+vErrors = [err1339];
+}
+else {
+vErrors.push(err1339);
+}
+errors++;
+}
+}
+}
+else {
+const err1340 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1340];
+}
+else {
+vErrors.push(err1340);
+}
+errors++;
+}
+}
+}
+else {
+const err1341 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1341];
+}
+else {
+vErrors.push(err1341);
+}
+errors++;
+}
+var _valid68 = _errs1465 === errors;
+valid361 = _valid68;
 if(valid361){
 var props63 = {};
 props63.data = true;
@@ -17916,12 +18082,12 @@ props63.type = true;
 }
 }
 if(!valid361){
-const err1330 = {instancePath,schemaPath:"#/allOf/41/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1342 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1330];
+vErrors = [err1342];
 }
 else {
-vErrors.push(err1330);
+vErrors.push(err1342);
 }
 errors++;
 }
@@ -17934,142 +18100,14 @@ props0 = props0 || {};
 Object.assign(props0, props63);
 }
 }
+const _errs1487 = errors;
+let valid368 = true;
+const _errs1488 = errors;
+if(errors === _errs1488){
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.seq === undefined){
-const err1331 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
-if(vErrors === null){
-vErrors = [err1331];
-}
-else {
-vErrors.push(err1331);
-}
-errors++;
-}
-if(data.at === undefined){
-const err1332 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1332];
-}
-else {
-vErrors.push(err1332);
-}
-errors++;
-}
-if(data.mono === undefined){
-const err1333 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1333];
-}
-else {
-vErrors.push(err1333);
-}
-errors++;
-}
-if(data.boot === undefined){
-const err1334 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
-if(vErrors === null){
-vErrors = [err1334];
-}
-else {
-vErrors.push(err1334);
-}
-errors++;
-}
-if(data.prev === undefined){
-const err1335 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
-if(vErrors === null){
-vErrors = [err1335];
-}
-else {
-vErrors.push(err1335);
-}
-errors++;
-}
-if(data.type === undefined){
-const err1336 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
-if(vErrors === null){
-vErrors = [err1336];
-}
-else {
-vErrors.push(err1336);
-}
-errors++;
-}
-if(data.data === undefined){
-const err1337 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1337];
-}
-else {
-vErrors.push(err1337);
-}
-errors++;
-}
-for(const key102 in data){
-if(!(func1.call(schema31.properties, key102))){
-const err1338 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key102},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1338];
-}
-else {
-vErrors.push(err1338);
-}
-errors++;
-}
-}
-if(data.seq !== undefined){
-let data519 = data.seq;
-if(!(((typeof data519 == "number") && (!(data519 % 1) && !isNaN(data519))) && (isFinite(data519)))){
-const err1339 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1339];
-}
-else {
-vErrors.push(err1339);
-}
-errors++;
-}
-if((typeof data519 == "number") && (isFinite(data519))){
-if(data519 < 0 || isNaN(data519)){
-const err1340 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err1340];
-}
-else {
-vErrors.push(err1340);
-}
-errors++;
-}
-}
-}
-if(data.at !== undefined){
-if(typeof data.at !== "string"){
-const err1341 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1341];
-}
-else {
-vErrors.push(err1341);
-}
-errors++;
-}
-}
-if(data.mono !== undefined){
-let data521 = data.mono;
-if(typeof data521 === "string"){
-if(!pattern4.test(data521)){
-const err1342 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1342];
-}
-else {
-vErrors.push(err1342);
-}
-errors++;
-}
-}
-else {
-const err1343 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let missing59;
+if((data.type === undefined) && (missing59 = "type")){
+const err1343 = {};
 if(vErrors === null){
 vErrors = [err1343];
 }
@@ -18078,10 +18116,10 @@ vErrors.push(err1343);
 }
 errors++;
 }
-}
-if(data.boot !== undefined){
-if(typeof data.boot !== "string"){
-const err1344 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("lsn.sample" !== data.type){
+const err1344 = {};
 if(vErrors === null){
 vErrors = [err1344];
 }
@@ -18091,9 +18129,10 @@ vErrors.push(err1344);
 errors++;
 }
 }
-if(data.step !== undefined){
-if(typeof data.step !== "string"){
-const err1345 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err1345 = {};
 if(vErrors === null){
 vErrors = [err1345];
 }
@@ -18103,10 +18142,21 @@ vErrors.push(err1345);
 errors++;
 }
 }
-if(data.attempt !== undefined){
-let data524 = data.attempt;
-if(!(((typeof data524 == "number") && (!(data524 % 1) && !isNaN(data524))) && (isFinite(data524)))){
-const err1346 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+var _valid69 = _errs1488 === errors;
+errors = _errs1487;
+if(vErrors !== null){
+if(_errs1487){
+vErrors.length = _errs1487;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid69){
+const _errs1491 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1346 = {instancePath,schemaPath:"#/allOf/40/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1346];
 }
@@ -18115,9 +18165,11 @@ vErrors.push(err1346);
 }
 errors++;
 }
-if((typeof data524 == "number") && (isFinite(data524))){
-if(data524 < 1 || isNaN(data524)){
-const err1347 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data.data !== undefined){
+let data525 = data.data;
+if(data525 && typeof data525 == "object" && !Array.isArray(data525)){
+if(data525.probe === undefined){
+const err1347 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1347];
 }
@@ -18126,11 +18178,8 @@ vErrors.push(err1347);
 }
 errors++;
 }
-}
-}
-if(data.parent !== undefined){
-if(typeof data.parent !== "string"){
-const err1348 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data525.store === undefined){
+const err1348 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err1348];
 }
@@ -18139,12 +18188,8 @@ vErrors.push(err1348);
 }
 errors++;
 }
-}
-if(data.prev !== undefined){
-let data526 = data.prev;
-if(typeof data526 === "string"){
-if(!pattern26.test(data526)){
-const err1349 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(data525.instant === undefined){
+const err1349 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err1349];
 }
@@ -18153,9 +18198,8 @@ vErrors.push(err1349);
 }
 errors++;
 }
-}
-else {
-const err1350 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data525.lsn === undefined){
+const err1350 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
 vErrors = [err1350];
 }
@@ -18164,11 +18208,9 @@ vErrors.push(err1350);
 }
 errors++;
 }
-}
-if(data.type !== undefined){
-let data527 = data.type;
-if(!((((((((((((((((((((((((((((((((((((((((((data527 === "run.started") || (data527 === "plan.approved")) || (data527 === "store.registered")) || (data527 === "run.resumed")) || (data527 === "preflight.checked")) || (data527 === "connection.provisioning")) || (data527 === "connection.provisioned")) || (data527 === "endpoint.opened")) || (data527 === "endpoint.switched")) || (data527 === "probe.started")) || (data527 === "probe.stopped")) || (data527 === "step.started")) || (data527 === "step.attempt-failed")) || (data527 === "step.finished")) || (data527 === "step.skipped")) || (data527 === "unit.running")) || (data527 === "unit.finished")) || (data527 === "fault.sent")) || (data527 === "evidence.recorded")) || (data527 === "evidence.write-failed")) || (data527 === "human.asked")) || (data527 === "human.began")) || (data527 === "human.done")) || (data527 === "note.manual")) || (data527 === "operator.attached")) || (data527 === "operator.chose")) || (data527 === "watch.observed")) || (data527 === "watch.gap")) || (data527 === "watch.ended")) || (data527 === "cleanup.deferred")) || (data527 === "cleanup.confirmed")) || (data527 === "cleanup.started")) || (data527 === "cleanup.finished")) || (data527 === "run.kept")) || (data527 === "verification.ended")) || (data527 === "cancel.requested")) || (data527 === "run.finished")) || (data527 === "probe.sample")) || (data527 === "ledger.row")) || (data527 === "ledger.recovered")) || (data527 === "lsn.sample")) || (data527 === "archive.sample"))){
-const err1351 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+for(const key102 in data525){
+if(!((((key102 === "probe") || (key102 === "store")) || (key102 === "instant")) || (key102 === "lsn"))){
+const err1351 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key102},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1351];
 }
@@ -18178,10 +18220,9 @@ vErrors.push(err1351);
 errors++;
 }
 }
-if(data.data !== undefined){
-let data528 = data.data;
-if(!(data528 && typeof data528 == "object" && !Array.isArray(data528))){
-const err1352 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data525.probe !== undefined){
+if(typeof data525.probe !== "string"){
+const err1352 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/40/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1352];
 }
@@ -18191,14 +18232,778 @@ vErrors.push(err1352);
 errors++;
 }
 }
-}
-else {
-const err1353 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data525.store !== undefined){
+if(typeof data525.store !== "string"){
+const err1353 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/40/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1353];
 }
 else {
 vErrors.push(err1353);
+}
+errors++;
+}
+}
+if(data525.instant !== undefined){
+let data528 = data525.instant;
+if(data528 && typeof data528 == "object" && !Array.isArray(data528)){
+if(data528.at === undefined){
+const err1354 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1354];
+}
+else {
+vErrors.push(err1354);
+}
+errors++;
+}
+if(data528.mono === undefined){
+const err1355 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1355];
+}
+else {
+vErrors.push(err1355);
+}
+errors++;
+}
+for(const key103 in data528){
+if(!((key103 === "at") || (key103 === "mono"))){
+const err1356 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key103},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1356];
+}
+else {
+vErrors.push(err1356);
+}
+errors++;
+}
+}
+if(data528.at !== undefined){
+if(typeof data528.at !== "string"){
+const err1357 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1357];
+}
+else {
+vErrors.push(err1357);
+}
+errors++;
+}
+}
+if(data528.mono !== undefined){
+let data530 = data528.mono;
+if(typeof data530 === "string"){
+if(!pattern4.test(data530)){
+const err1358 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1358];
+}
+else {
+vErrors.push(err1358);
+}
+errors++;
+}
+}
+else {
+const err1359 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1359];
+}
+else {
+vErrors.push(err1359);
+}
+errors++;
+}
+}
+}
+else {
+const err1360 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1360];
+}
+else {
+vErrors.push(err1360);
+}
+errors++;
+}
+}
+if(data525.lsn !== undefined){
+if(typeof data525.lsn !== "string"){
+const err1361 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/40/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1361];
+}
+else {
+vErrors.push(err1361);
+}
+errors++;
+}
+}
+}
+else {
+const err1362 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1362];
+}
+else {
+vErrors.push(err1362);
+}
+errors++;
+}
+}
+}
+else {
+const err1363 = {instancePath,schemaPath:"#/allOf/40/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1363];
+}
+else {
+vErrors.push(err1363);
+}
+errors++;
+}
+var _valid69 = _errs1491 === errors;
+valid368 = _valid69;
+if(valid368){
+var props64 = {};
+props64.data = true;
+props64.type = true;
+}
+}
+if(!valid368){
+const err1364 = {instancePath,schemaPath:"#/allOf/40/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1364];
+}
+else {
+vErrors.push(err1364);
+}
+errors++;
+}
+if(props0 !== true && props64 !== undefined){
+if(props64 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props64);
+}
+}
+const _errs1510 = errors;
+let valid373 = true;
+const _errs1511 = errors;
+if(errors === _errs1511){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing60;
+if((data.type === undefined) && (missing60 = "type")){
+const err1365 = {};
+if(vErrors === null){
+vErrors = [err1365];
+}
+else {
+vErrors.push(err1365);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("archive.sample" !== data.type){
+const err1366 = {};
+if(vErrors === null){
+vErrors = [err1366];
+}
+else {
+vErrors.push(err1366);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1367 = {};
+if(vErrors === null){
+vErrors = [err1367];
+}
+else {
+vErrors.push(err1367);
+}
+errors++;
+}
+}
+var _valid70 = _errs1511 === errors;
+errors = _errs1510;
+if(vErrors !== null){
+if(_errs1510){
+vErrors.length = _errs1510;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid70){
+const _errs1514 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1368 = {instancePath,schemaPath:"#/allOf/41/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1368];
+}
+else {
+vErrors.push(err1368);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data533 = data.data;
+if(data533 && typeof data533 == "object" && !Array.isArray(data533)){
+if(data533.probe === undefined){
+const err1369 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1369];
+}
+else {
+vErrors.push(err1369);
+}
+errors++;
+}
+if(data533.store === undefined){
+const err1370 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err1370];
+}
+else {
+vErrors.push(err1370);
+}
+errors++;
+}
+if(data533.instant === undefined){
+const err1371 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err1371];
+}
+else {
+vErrors.push(err1371);
+}
+errors++;
+}
+if(data533.lastArchived === undefined){
+const err1372 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+if(vErrors === null){
+vErrors = [err1372];
+}
+else {
+vErrors.push(err1372);
+}
+errors++;
+}
+if(data533.endLsn === undefined){
+const err1373 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+if(vErrors === null){
+vErrors = [err1373];
+}
+else {
+vErrors.push(err1373);
+}
+errors++;
+}
+if(data533.failed === undefined){
+const err1374 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+if(vErrors === null){
+vErrors = [err1374];
+}
+else {
+vErrors.push(err1374);
+}
+errors++;
+}
+for(const key104 in data533){
+if(!((((((key104 === "probe") || (key104 === "store")) || (key104 === "instant")) || (key104 === "lastArchived")) || (key104 === "endLsn")) || (key104 === "failed"))){
+const err1375 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key104},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1375];
+}
+else {
+vErrors.push(err1375);
+}
+errors++;
+}
+}
+if(data533.probe !== undefined){
+if(typeof data533.probe !== "string"){
+const err1376 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/41/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1376];
+}
+else {
+vErrors.push(err1376);
+}
+errors++;
+}
+}
+if(data533.store !== undefined){
+if(typeof data533.store !== "string"){
+const err1377 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/41/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1377];
+}
+else {
+vErrors.push(err1377);
+}
+errors++;
+}
+}
+if(data533.instant !== undefined){
+let data536 = data533.instant;
+if(data536 && typeof data536 == "object" && !Array.isArray(data536)){
+if(data536.at === undefined){
+const err1378 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1378];
+}
+else {
+vErrors.push(err1378);
+}
+errors++;
+}
+if(data536.mono === undefined){
+const err1379 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1379];
+}
+else {
+vErrors.push(err1379);
+}
+errors++;
+}
+for(const key105 in data536){
+if(!((key105 === "at") || (key105 === "mono"))){
+const err1380 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key105},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1380];
+}
+else {
+vErrors.push(err1380);
+}
+errors++;
+}
+}
+if(data536.at !== undefined){
+if(typeof data536.at !== "string"){
+const err1381 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1381];
+}
+else {
+vErrors.push(err1381);
+}
+errors++;
+}
+}
+if(data536.mono !== undefined){
+let data538 = data536.mono;
+if(typeof data538 === "string"){
+if(!pattern4.test(data538)){
+const err1382 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1382];
+}
+else {
+vErrors.push(err1382);
+}
+errors++;
+}
+}
+else {
+const err1383 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1383];
+}
+else {
+vErrors.push(err1383);
+}
+errors++;
+}
+}
+}
+else {
+const err1384 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1384];
+}
+else {
+vErrors.push(err1384);
+}
+errors++;
+}
+}
+if(data533.lastArchived !== undefined){
+let data539 = data533.lastArchived;
+if((typeof data539 !== "string") && (data539 !== null)){
+const err1385 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/41/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1385];
+}
+else {
+vErrors.push(err1385);
+}
+errors++;
+}
+}
+if(data533.endLsn !== undefined){
+let data540 = data533.endLsn;
+if((typeof data540 !== "string") && (data540 !== null)){
+const err1386 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/41/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1386];
+}
+else {
+vErrors.push(err1386);
+}
+errors++;
+}
+}
+if(data533.failed !== undefined){
+let data541 = data533.failed;
+if(!(((typeof data541 == "number") && (!(data541 % 1) && !isNaN(data541))) && (isFinite(data541)))){
+const err1387 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1387];
+}
+else {
+vErrors.push(err1387);
+}
+errors++;
+}
+if((typeof data541 == "number") && (isFinite(data541))){
+if(data541 < 0 || isNaN(data541)){
+const err1388 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1388];
+}
+else {
+vErrors.push(err1388);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1389 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1389];
+}
+else {
+vErrors.push(err1389);
+}
+errors++;
+}
+}
+}
+else {
+const err1390 = {instancePath,schemaPath:"#/allOf/41/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1390];
+}
+else {
+vErrors.push(err1390);
+}
+errors++;
+}
+var _valid70 = _errs1514 === errors;
+valid373 = _valid70;
+if(valid373){
+var props65 = {};
+props65.data = true;
+props65.type = true;
+}
+}
+if(!valid373){
+const err1391 = {instancePath,schemaPath:"#/allOf/41/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1391];
+}
+else {
+vErrors.push(err1391);
+}
+errors++;
+}
+if(props0 !== true && props65 !== undefined){
+if(props65 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props65);
+}
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.seq === undefined){
+const err1392 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+if(vErrors === null){
+vErrors = [err1392];
+}
+else {
+vErrors.push(err1392);
+}
+errors++;
+}
+if(data.at === undefined){
+const err1393 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1393];
+}
+else {
+vErrors.push(err1393);
+}
+errors++;
+}
+if(data.mono === undefined){
+const err1394 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1394];
+}
+else {
+vErrors.push(err1394);
+}
+errors++;
+}
+if(data.boot === undefined){
+const err1395 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+if(vErrors === null){
+vErrors = [err1395];
+}
+else {
+vErrors.push(err1395);
+}
+errors++;
+}
+if(data.prev === undefined){
+const err1396 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+if(vErrors === null){
+vErrors = [err1396];
+}
+else {
+vErrors.push(err1396);
+}
+errors++;
+}
+if(data.type === undefined){
+const err1397 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err1397];
+}
+else {
+vErrors.push(err1397);
+}
+errors++;
+}
+if(data.data === undefined){
+const err1398 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1398];
+}
+else {
+vErrors.push(err1398);
+}
+errors++;
+}
+for(const key106 in data){
+if(!(func1.call(schema31.properties, key106))){
+const err1399 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key106},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1399];
+}
+else {
+vErrors.push(err1399);
+}
+errors++;
+}
+}
+if(data.seq !== undefined){
+let data542 = data.seq;
+if(!(((typeof data542 == "number") && (!(data542 % 1) && !isNaN(data542))) && (isFinite(data542)))){
+const err1400 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1400];
+}
+else {
+vErrors.push(err1400);
+}
+errors++;
+}
+if((typeof data542 == "number") && (isFinite(data542))){
+if(data542 < 0 || isNaN(data542)){
+const err1401 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1401];
+}
+else {
+vErrors.push(err1401);
+}
+errors++;
+}
+}
+}
+if(data.at !== undefined){
+if(typeof data.at !== "string"){
+const err1402 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1402];
+}
+else {
+vErrors.push(err1402);
+}
+errors++;
+}
+}
+if(data.mono !== undefined){
+let data544 = data.mono;
+if(typeof data544 === "string"){
+if(!pattern4.test(data544)){
+const err1403 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1403];
+}
+else {
+vErrors.push(err1403);
+}
+errors++;
+}
+}
+else {
+const err1404 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1404];
+}
+else {
+vErrors.push(err1404);
+}
+errors++;
+}
+}
+if(data.boot !== undefined){
+if(typeof data.boot !== "string"){
+const err1405 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1405];
+}
+else {
+vErrors.push(err1405);
+}
+errors++;
+}
+}
+if(data.step !== undefined){
+if(typeof data.step !== "string"){
+const err1406 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1406];
+}
+else {
+vErrors.push(err1406);
+}
+errors++;
+}
+}
+if(data.attempt !== undefined){
+let data547 = data.attempt;
+if(!(((typeof data547 == "number") && (!(data547 % 1) && !isNaN(data547))) && (isFinite(data547)))){
+const err1407 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1407];
+}
+else {
+vErrors.push(err1407);
+}
+errors++;
+}
+if((typeof data547 == "number") && (isFinite(data547))){
+if(data547 < 1 || isNaN(data547)){
+const err1408 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err1408];
+}
+else {
+vErrors.push(err1408);
+}
+errors++;
+}
+}
+}
+if(data.parent !== undefined){
+if(typeof data.parent !== "string"){
+const err1409 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1409];
+}
+else {
+vErrors.push(err1409);
+}
+errors++;
+}
+}
+if(data.prev !== undefined){
+let data549 = data.prev;
+if(typeof data549 === "string"){
+if(!pattern27.test(data549)){
+const err1410 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err1410];
+}
+else {
+vErrors.push(err1410);
+}
+errors++;
+}
+}
+else {
+const err1411 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1411];
+}
+else {
+vErrors.push(err1411);
+}
+errors++;
+}
+}
+if(data.type !== undefined){
+let data550 = data.type;
+if(!((((((((((((((((((((((((((((((((((((((((((data550 === "run.started") || (data550 === "plan.approved")) || (data550 === "store.registered")) || (data550 === "run.resumed")) || (data550 === "preflight.checked")) || (data550 === "connection.provisioning")) || (data550 === "connection.provisioned")) || (data550 === "endpoint.opened")) || (data550 === "endpoint.switched")) || (data550 === "probe.started")) || (data550 === "probe.stopped")) || (data550 === "step.started")) || (data550 === "step.attempt-failed")) || (data550 === "step.finished")) || (data550 === "step.skipped")) || (data550 === "unit.running")) || (data550 === "unit.finished")) || (data550 === "fault.sent")) || (data550 === "evidence.recorded")) || (data550 === "evidence.write-failed")) || (data550 === "human.asked")) || (data550 === "human.began")) || (data550 === "human.done")) || (data550 === "note.manual")) || (data550 === "operator.attached")) || (data550 === "operator.chose")) || (data550 === "watch.observed")) || (data550 === "watch.gap")) || (data550 === "watch.ended")) || (data550 === "cleanup.deferred")) || (data550 === "cleanup.confirmed")) || (data550 === "cleanup.started")) || (data550 === "cleanup.finished")) || (data550 === "run.kept")) || (data550 === "verification.ended")) || (data550 === "cancel.requested")) || (data550 === "run.finished")) || (data550 === "probe.sample")) || (data550 === "ledger.row")) || (data550 === "ledger.recovered")) || (data550 === "lsn.sample")) || (data550 === "archive.sample"))){
+const err1412 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1412];
+}
+else {
+vErrors.push(err1412);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data551 = data.data;
+if(!(data551 && typeof data551 == "object" && !Array.isArray(data551))){
+const err1413 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1413];
+}
+else {
+vErrors.push(err1413);
+}
+errors++;
+}
+}
+}
+else {
+const err1414 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1414];
+}
+else {
+vErrors.push(err1414);
 }
 errors++;
 }

@@ -2,11 +2,12 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","residue"]},"data":{}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"cluster-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cluster","seen","revision","phase","reason","primary","target","members","ready","timeline","stamps"],"properties":{"cluster":{"type":"string","description":"Whose state, in the words of its system: `cluster shop/orders of k8s`"},"seen":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false,"description":"When the news of it came"},"revision":{"type":"string","description":"The system's own number of this state"},"phase":{"type":["string","null"]},"reason":{"type":["string","null"]},"primary":{"type":["string","null"]},"target":{"type":["string","null"]},"members":{"type":"integer","minimum":0,"description":"Wanted"},"ready":{"type":"integer","minimum":0},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"stamps":{"type":"object","description":"Times that its members wrote, each by a clock of its own","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archiving"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","by","to","uid","revision"],"properties":{"connection":{"type":"string"},"by":{"type":"string","description":"What decides where the server archives: an operator, in the words of its system"},"to":{"type":["string","null"]},"uid":{"type":"string","description":"Of the object that says so"},"revision":{"type":"string","description":"And which state of it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","cluster-state","archiving","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","residue"]},"data":{}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
-const func4 = require("ajv/dist/runtime/ucs2length").default;
+const func5 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern6 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
+const pattern14 = new RegExp("^\\d+$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -4494,7 +4495,7 @@ errors++;
 }
 else {
 if(data.kind !== undefined){
-if("infrastructure-code" !== data.kind){
+if("cluster-state" !== data.kind){
 const err338 = {};
 if(vErrors === null){
 vErrors = [err338];
@@ -4544,8 +4545,8 @@ errors++;
 if(data.data !== undefined){
 let data139 = data.data;
 if(data139 && typeof data139 == "object" && !Array.isArray(data139)){
-if(data139.connection === undefined){
-const err341 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data139.cluster === undefined){
+const err341 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "cluster"},message:"must have required property '"+"cluster"+"'"};
 if(vErrors === null){
 vErrors = [err341];
 }
@@ -4554,8 +4555,8 @@ vErrors.push(err341);
 }
 errors++;
 }
-if(data139.commit === undefined){
-const err342 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "commit"},message:"must have required property '"+"commit"+"'"};
+if(data139.seen === undefined){
+const err342 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "seen"},message:"must have required property '"+"seen"+"'"};
 if(vErrors === null){
 vErrors = [err342];
 }
@@ -4564,8 +4565,8 @@ vErrors.push(err342);
 }
 errors++;
 }
-if(data139.differing === undefined){
-const err343 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "differing"},message:"must have required property '"+"differing"+"'"};
+if(data139.revision === undefined){
+const err343 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "revision"},message:"must have required property '"+"revision"+"'"};
 if(vErrors === null){
 vErrors = [err343];
 }
@@ -4574,8 +4575,8 @@ vErrors.push(err343);
 }
 errors++;
 }
-if(data139.digest === undefined){
-const err344 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+if(data139.phase === undefined){
+const err344 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
 if(vErrors === null){
 vErrors = [err344];
 }
@@ -4584,8 +4585,8 @@ vErrors.push(err344);
 }
 errors++;
 }
-if(data139.units === undefined){
-const err345 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(data139.reason === undefined){
+const err345 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
 if(vErrors === null){
 vErrors = [err345];
 }
@@ -4594,9 +4595,8 @@ vErrors.push(err345);
 }
 errors++;
 }
-for(const key24 in data139){
-if(!(((((key24 === "connection") || (key24 === "commit")) || (key24 === "differing")) || (key24 === "digest")) || (key24 === "units"))){
-const err346 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
+if(data139.primary === undefined){
+const err346 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "primary"},message:"must have required property '"+"primary"+"'"};
 if(vErrors === null){
 vErrors = [err346];
 }
@@ -4605,10 +4605,8 @@ vErrors.push(err346);
 }
 errors++;
 }
-}
-if(data139.connection !== undefined){
-if(typeof data139.connection !== "string"){
-const err347 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/9/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data139.target === undefined){
+const err347 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "target"},message:"must have required property '"+"target"+"'"};
 if(vErrors === null){
 vErrors = [err347];
 }
@@ -4617,11 +4615,8 @@ vErrors.push(err347);
 }
 errors++;
 }
-}
-if(data139.commit !== undefined){
-let data141 = data139.commit;
-if((typeof data141 !== "string") && (data141 !== null)){
-const err348 = {instancePath:instancePath+"/data/commit",schemaPath:"#/allOf/9/then/properties/data/properties/commit/type",keyword:"type",params:{type: schema31.allOf[9].then.properties.data.properties.commit.type},message:"must be string,null"};
+if(data139.members === undefined){
+const err348 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "members"},message:"must have required property '"+"members"+"'"};
 if(vErrors === null){
 vErrors = [err348];
 }
@@ -4630,14 +4625,8 @@ vErrors.push(err348);
 }
 errors++;
 }
-}
-if(data139.differing !== undefined){
-let data142 = data139.differing;
-if(Array.isArray(data142)){
-const len13 = data142.length;
-for(let i13=0; i13<len13; i13++){
-if(typeof data142[i13] !== "string"){
-const err349 = {instancePath:instancePath+"/data/differing/" + i13,schemaPath:"#/allOf/9/then/properties/data/properties/differing/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data139.ready === undefined){
+const err349 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "ready"},message:"must have required property '"+"ready"+"'"};
 if(vErrors === null){
 vErrors = [err349];
 }
@@ -4646,10 +4635,8 @@ vErrors.push(err349);
 }
 errors++;
 }
-}
-}
-else {
-const err350 = {instancePath:instancePath+"/data/differing",schemaPath:"#/allOf/9/then/properties/data/properties/differing/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data139.timeline === undefined){
+const err350 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err350];
 }
@@ -4658,10 +4645,8 @@ vErrors.push(err350);
 }
 errors++;
 }
-}
-if(data139.digest !== undefined){
-if(typeof data139.digest !== "string"){
-const err351 = {instancePath:instancePath+"/data/digest",schemaPath:"#/allOf/9/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data139.stamps === undefined){
+const err351 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/required",keyword:"required",params:{missingProperty: "stamps"},message:"must have required property '"+"stamps"+"'"};
 if(vErrors === null){
 vErrors = [err351];
 }
@@ -4670,16 +4655,9 @@ vErrors.push(err351);
 }
 errors++;
 }
-}
-if(data139.units !== undefined){
-let data145 = data139.units;
-if(Array.isArray(data145)){
-const len14 = data145.length;
-for(let i14=0; i14<len14; i14++){
-let data146 = data145[i14];
-if(data146 && typeof data146 == "object" && !Array.isArray(data146)){
-if(data146.unit === undefined){
-const err352 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+for(const key24 in data139){
+if(!(func1.call(schema31.allOf[9].then.properties.data.properties, key24))){
+const err352 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err352];
 }
@@ -4688,8 +4666,10 @@ vErrors.push(err352);
 }
 errors++;
 }
-if(data146.after === undefined){
-const err353 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "after"},message:"must have required property '"+"after"+"'"};
+}
+if(data139.cluster !== undefined){
+if(typeof data139.cluster !== "string"){
+const err353 = {instancePath:instancePath+"/data/cluster",schemaPath:"#/allOf/9/then/properties/data/properties/cluster/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err353];
 }
@@ -4698,9 +4678,12 @@ vErrors.push(err353);
 }
 errors++;
 }
-for(const key25 in data146){
-if(!((key25 === "unit") || (key25 === "after"))){
-const err354 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
+}
+if(data139.seen !== undefined){
+let data141 = data139.seen;
+if(data141 && typeof data141 == "object" && !Array.isArray(data141)){
+if(data141.at === undefined){
+const err354 = {instancePath:instancePath+"/data/seen",schemaPath:"#/allOf/9/then/properties/data/properties/seen/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err354];
 }
@@ -4709,12 +4692,8 @@ vErrors.push(err354);
 }
 errors++;
 }
-}
-if(data146.unit !== undefined){
-let data147 = data146.unit;
-if(typeof data147 === "string"){
-if(func4(data147) < 1){
-const err355 = {instancePath:instancePath+"/data/units/" + i14+"/unit",schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data141.mono === undefined){
+const err355 = {instancePath:instancePath+"/data/seen",schemaPath:"#/allOf/9/then/properties/data/properties/seen/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err355];
 }
@@ -4723,9 +4702,9 @@ vErrors.push(err355);
 }
 errors++;
 }
-}
-else {
-const err356 = {instancePath:instancePath+"/data/units/" + i14+"/unit",schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key25 in data141){
+if(!((key25 === "at") || (key25 === "mono"))){
+const err356 = {instancePath:instancePath+"/data/seen",schemaPath:"#/allOf/9/then/properties/data/properties/seen/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err356];
 }
@@ -4735,15 +4714,9 @@ vErrors.push(err356);
 errors++;
 }
 }
-if(data146.after !== undefined){
-let data148 = data146.after;
-if(Array.isArray(data148)){
-const len15 = data148.length;
-for(let i15=0; i15<len15; i15++){
-let data149 = data148[i15];
-if(typeof data149 === "string"){
-if(func4(data149) < 1){
-const err357 = {instancePath:instancePath+"/data/units/" + i14+"/after/" + i15,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/after/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data141.at !== undefined){
+if(typeof data141.at !== "string"){
+const err357 = {instancePath:instancePath+"/data/seen/at",schemaPath:"#/allOf/9/then/properties/data/properties/seen/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err357];
 }
@@ -4753,8 +4726,11 @@ vErrors.push(err357);
 errors++;
 }
 }
-else {
-const err358 = {instancePath:instancePath+"/data/units/" + i14+"/after/" + i15,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/after/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data141.mono !== undefined){
+let data143 = data141.mono;
+if(typeof data143 === "string"){
+if(!pattern14.test(data143)){
+const err358 = {instancePath:instancePath+"/data/seen/mono",schemaPath:"#/allOf/9/then/properties/data/properties/seen/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err358];
 }
@@ -4764,9 +4740,8 @@ vErrors.push(err358);
 errors++;
 }
 }
-}
 else {
-const err359 = {instancePath:instancePath+"/data/units/" + i14+"/after",schemaPath:"#/allOf/9/then/properties/data/properties/units/items/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err359 = {instancePath:instancePath+"/data/seen/mono",schemaPath:"#/allOf/9/then/properties/data/properties/seen/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err359];
 }
@@ -4778,7 +4753,7 @@ errors++;
 }
 }
 else {
-const err360 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/9/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err360 = {instancePath:instancePath+"/data/seen",schemaPath:"#/allOf/9/then/properties/data/properties/seen/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err360];
 }
@@ -4788,9 +4763,9 @@ vErrors.push(err360);
 errors++;
 }
 }
-}
-else {
-const err361 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/9/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data139.revision !== undefined){
+if(typeof data139.revision !== "string"){
+const err361 = {instancePath:instancePath+"/data/revision",schemaPath:"#/allOf/9/then/properties/data/properties/revision/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err361];
 }
@@ -4800,9 +4775,10 @@ vErrors.push(err361);
 errors++;
 }
 }
-}
-else {
-const err362 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data139.phase !== undefined){
+let data145 = data139.phase;
+if((typeof data145 !== "string") && (data145 !== null)){
+const err362 = {instancePath:instancePath+"/data/phase",schemaPath:"#/allOf/9/then/properties/data/properties/phase/type",keyword:"type",params:{type: schema31.allOf[9].then.properties.data.properties.phase.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err362];
 }
@@ -4812,14 +4788,229 @@ vErrors.push(err362);
 errors++;
 }
 }
-}
-else {
-const err363 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data139.reason !== undefined){
+let data146 = data139.reason;
+if((typeof data146 !== "string") && (data146 !== null)){
+const err363 = {instancePath:instancePath+"/data/reason",schemaPath:"#/allOf/9/then/properties/data/properties/reason/type",keyword:"type",params:{type: schema31.allOf[9].then.properties.data.properties.reason.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err363];
 }
 else {
 vErrors.push(err363);
+}
+errors++;
+}
+}
+if(data139.primary !== undefined){
+let data147 = data139.primary;
+if((typeof data147 !== "string") && (data147 !== null)){
+const err364 = {instancePath:instancePath+"/data/primary",schemaPath:"#/allOf/9/then/properties/data/properties/primary/type",keyword:"type",params:{type: schema31.allOf[9].then.properties.data.properties.primary.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err364];
+}
+else {
+vErrors.push(err364);
+}
+errors++;
+}
+}
+if(data139.target !== undefined){
+let data148 = data139.target;
+if((typeof data148 !== "string") && (data148 !== null)){
+const err365 = {instancePath:instancePath+"/data/target",schemaPath:"#/allOf/9/then/properties/data/properties/target/type",keyword:"type",params:{type: schema31.allOf[9].then.properties.data.properties.target.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err365];
+}
+else {
+vErrors.push(err365);
+}
+errors++;
+}
+}
+if(data139.members !== undefined){
+let data149 = data139.members;
+if(!(((typeof data149 == "number") && (!(data149 % 1) && !isNaN(data149))) && (isFinite(data149)))){
+const err366 = {instancePath:instancePath+"/data/members",schemaPath:"#/allOf/9/then/properties/data/properties/members/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err366];
+}
+else {
+vErrors.push(err366);
+}
+errors++;
+}
+if((typeof data149 == "number") && (isFinite(data149))){
+if(data149 < 0 || isNaN(data149)){
+const err367 = {instancePath:instancePath+"/data/members",schemaPath:"#/allOf/9/then/properties/data/properties/members/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err367];
+}
+else {
+vErrors.push(err367);
+}
+errors++;
+}
+}
+}
+if(data139.ready !== undefined){
+let data150 = data139.ready;
+if(!(((typeof data150 == "number") && (!(data150 % 1) && !isNaN(data150))) && (isFinite(data150)))){
+const err368 = {instancePath:instancePath+"/data/ready",schemaPath:"#/allOf/9/then/properties/data/properties/ready/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err368];
+}
+else {
+vErrors.push(err368);
+}
+errors++;
+}
+if((typeof data150 == "number") && (isFinite(data150))){
+if(data150 < 0 || isNaN(data150)){
+const err369 = {instancePath:instancePath+"/data/ready",schemaPath:"#/allOf/9/then/properties/data/properties/ready/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err369];
+}
+else {
+vErrors.push(err369);
+}
+errors++;
+}
+}
+}
+if(data139.timeline !== undefined){
+let data151 = data139.timeline;
+const _errs405 = errors;
+let valid95 = true;
+const _errs406 = errors;
+const _errs407 = errors;
+const _errs408 = errors;
+if(data151 !== null){
+const err370 = {};
+if(vErrors === null){
+vErrors = [err370];
+}
+else {
+vErrors.push(err370);
+}
+errors++;
+}
+var valid96 = _errs408 === errors;
+if(valid96){
+const err371 = {};
+if(vErrors === null){
+vErrors = [err371];
+}
+else {
+vErrors.push(err371);
+}
+errors++;
+}
+else {
+errors = _errs407;
+if(vErrors !== null){
+if(_errs407){
+vErrors.length = _errs407;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid16 = _errs406 === errors;
+errors = _errs405;
+if(vErrors !== null){
+if(_errs405){
+vErrors.length = _errs405;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid16){
+const _errs410 = errors;
+if(!(((typeof data151 == "number") && (!(data151 % 1) && !isNaN(data151))) && (isFinite(data151)))){
+const err372 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/9/then/properties/data/properties/timeline/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err372];
+}
+else {
+vErrors.push(err372);
+}
+errors++;
+}
+if((typeof data151 == "number") && (isFinite(data151))){
+if(data151 < 1 || isNaN(data151)){
+const err373 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/9/then/properties/data/properties/timeline/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err373];
+}
+else {
+vErrors.push(err373);
+}
+errors++;
+}
+}
+var _valid16 = _errs410 === errors;
+valid95 = _valid16;
+}
+if(!valid95){
+const err374 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/9/then/properties/data/properties/timeline/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err374];
+}
+else {
+vErrors.push(err374);
+}
+errors++;
+}
+}
+if(data139.stamps !== undefined){
+let data152 = data139.stamps;
+if(data152 && typeof data152 == "object" && !Array.isArray(data152)){
+for(const key26 in data152){
+if(typeof data152[key26] !== "string"){
+const err375 = {instancePath:instancePath+"/data/stamps/" + key26.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/9/then/properties/data/properties/stamps/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err375];
+}
+else {
+vErrors.push(err375);
+}
+errors++;
+}
+}
+}
+else {
+const err376 = {instancePath:instancePath+"/data/stamps",schemaPath:"#/allOf/9/then/properties/data/properties/stamps/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err376];
+}
+else {
+vErrors.push(err376);
+}
+errors++;
+}
+}
+}
+else {
+const err377 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/9/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err377];
+}
+else {
+vErrors.push(err377);
+}
+errors++;
+}
+}
+}
+else {
+const err378 = {instancePath,schemaPath:"#/allOf/9/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err378];
+}
+else {
+vErrors.push(err378);
 }
 errors++;
 }
@@ -4832,12 +5023,12 @@ props12.kind = true;
 }
 }
 if(!valid90){
-const err364 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err379 = {instancePath,schemaPath:"#/allOf/9/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err364];
+vErrors = [err379];
 }
 else {
-vErrors.push(err364);
+vErrors.push(err379);
 }
 errors++;
 }
@@ -4850,200 +5041,14 @@ props0 = props0 || {};
 Object.assign(props0, props12);
 }
 }
-const _errs403 = errors;
-let valid101 = true;
-const _errs404 = errors;
-if(errors === _errs404){
+const _errs418 = errors;
+let valid98 = true;
+const _errs419 = errors;
+if(errors === _errs419){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing10;
 if((data.kind === undefined) && (missing10 = "kind")){
-const err365 = {};
-if(vErrors === null){
-vErrors = [err365];
-}
-else {
-vErrors.push(err365);
-}
-errors++;
-}
-else {
-if(data.kind !== undefined){
-if("infrastructure-plan" !== data.kind){
-const err366 = {};
-if(vErrors === null){
-vErrors = [err366];
-}
-else {
-vErrors.push(err366);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err367 = {};
-if(vErrors === null){
-vErrors = [err367];
-}
-else {
-vErrors.push(err367);
-}
-errors++;
-}
-}
-var _valid16 = _errs404 === errors;
-errors = _errs403;
-if(vErrors !== null){
-if(_errs403){
-vErrors.length = _errs403;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid16){
-const _errs407 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err368 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err368];
-}
-else {
-vErrors.push(err368);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data151 = data.data;
-if(data151 && typeof data151 == "object" && !Array.isArray(data151)){
-if(data151.connection === undefined){
-const err369 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
-if(vErrors === null){
-vErrors = [err369];
-}
-else {
-vErrors.push(err369);
-}
-errors++;
-}
-if(data151.plan === undefined){
-const err370 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
-if(vErrors === null){
-vErrors = [err370];
-}
-else {
-vErrors.push(err370);
-}
-errors++;
-}
-if(data151.destroys === undefined){
-const err371 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "destroys"},message:"must have required property '"+"destroys"+"'"};
-if(vErrors === null){
-vErrors = [err371];
-}
-else {
-vErrors.push(err371);
-}
-errors++;
-}
-if(data151.env === undefined){
-const err372 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "env"},message:"must have required property '"+"env"+"'"};
-if(vErrors === null){
-vErrors = [err372];
-}
-else {
-vErrors.push(err372);
-}
-errors++;
-}
-if(data151.targets === undefined){
-const err373 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "targets"},message:"must have required property '"+"targets"+"'"};
-if(vErrors === null){
-vErrors = [err373];
-}
-else {
-vErrors.push(err373);
-}
-errors++;
-}
-if(data151.units === undefined){
-const err374 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
-if(vErrors === null){
-vErrors = [err374];
-}
-else {
-vErrors.push(err374);
-}
-errors++;
-}
-for(const key26 in data151){
-if(!((((((key26 === "connection") || (key26 === "plan")) || (key26 === "destroys")) || (key26 === "env")) || (key26 === "targets")) || (key26 === "units"))){
-const err375 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err375];
-}
-else {
-vErrors.push(err375);
-}
-errors++;
-}
-}
-if(data151.connection !== undefined){
-if(typeof data151.connection !== "string"){
-const err376 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/10/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err376];
-}
-else {
-vErrors.push(err376);
-}
-errors++;
-}
-}
-if(data151.plan !== undefined){
-if(typeof data151.plan !== "string"){
-const err377 = {instancePath:instancePath+"/data/plan",schemaPath:"#/allOf/10/then/properties/data/properties/plan/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err377];
-}
-else {
-vErrors.push(err377);
-}
-errors++;
-}
-}
-if(data151.destroys !== undefined){
-if(typeof data151.destroys !== "boolean"){
-const err378 = {instancePath:instancePath+"/data/destroys",schemaPath:"#/allOf/10/then/properties/data/properties/destroys/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err378];
-}
-else {
-vErrors.push(err378);
-}
-errors++;
-}
-}
-if(data151.env !== undefined){
-let data155 = data151.env;
-if(data155 && typeof data155 == "object" && !Array.isArray(data155)){
-for(const key27 in data155){
-if(typeof data155[key27] !== "string"){
-const err379 = {instancePath:instancePath+"/data/env/" + key27.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/10/then/properties/data/properties/env/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err379];
-}
-else {
-vErrors.push(err379);
-}
-errors++;
-}
-}
-}
-else {
-const err380 = {instancePath:instancePath+"/data/env",schemaPath:"#/allOf/10/then/properties/data/properties/env/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err380 = {};
 if(vErrors === null){
 vErrors = [err380];
 }
@@ -5052,14 +5057,10 @@ vErrors.push(err380);
 }
 errors++;
 }
-}
-if(data151.targets !== undefined){
-let data157 = data151.targets;
-if(Array.isArray(data157)){
-const len16 = data157.length;
-for(let i16=0; i16<len16; i16++){
-if(typeof data157[i16] !== "string"){
-const err381 = {instancePath:instancePath+"/data/targets/" + i16,schemaPath:"#/allOf/10/then/properties/data/properties/targets/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.kind !== undefined){
+if("archiving" !== data.kind){
+const err381 = {};
 if(vErrors === null){
 vErrors = [err381];
 }
@@ -5070,8 +5071,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err382 = {instancePath:instancePath+"/data/targets",schemaPath:"#/allOf/10/then/properties/data/properties/targets/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err382 = {};
 if(vErrors === null){
 vErrors = [err382];
 }
@@ -5081,15 +5083,21 @@ vErrors.push(err382);
 errors++;
 }
 }
-if(data151.units !== undefined){
-let data159 = data151.units;
-if(Array.isArray(data159)){
-const len17 = data159.length;
-for(let i17=0; i17<len17; i17++){
-let data160 = data159[i17];
-if(data160 && typeof data160 == "object" && !Array.isArray(data160)){
-if(data160.unit === undefined){
-const err383 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+var _valid17 = _errs419 === errors;
+errors = _errs418;
+if(vErrors !== null){
+if(_errs418){
+vErrors.length = _errs418;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid17){
+const _errs422 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err383 = {instancePath,schemaPath:"#/allOf/10/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err383];
 }
@@ -5098,8 +5106,11 @@ vErrors.push(err383);
 }
 errors++;
 }
-if(data160.sha256 === undefined){
-const err384 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+if(data.data !== undefined){
+let data155 = data.data;
+if(data155 && typeof data155 == "object" && !Array.isArray(data155)){
+if(data155.connection === undefined){
+const err384 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err384];
 }
@@ -5108,8 +5119,8 @@ vErrors.push(err384);
 }
 errors++;
 }
-if(data160.create === undefined){
-const err385 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "create"},message:"must have required property '"+"create"+"'"};
+if(data155.by === undefined){
+const err385 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
 if(vErrors === null){
 vErrors = [err385];
 }
@@ -5118,8 +5129,8 @@ vErrors.push(err385);
 }
 errors++;
 }
-if(data160.update === undefined){
-const err386 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "update"},message:"must have required property '"+"update"+"'"};
+if(data155.to === undefined){
+const err386 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
 if(vErrors === null){
 vErrors = [err386];
 }
@@ -5128,8 +5139,8 @@ vErrors.push(err386);
 }
 errors++;
 }
-if(data160.replace === undefined){
-const err387 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "replace"},message:"must have required property '"+"replace"+"'"};
+if(data155.uid === undefined){
+const err387 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "uid"},message:"must have required property '"+"uid"+"'"};
 if(vErrors === null){
 vErrors = [err387];
 }
@@ -5138,8 +5149,8 @@ vErrors.push(err387);
 }
 errors++;
 }
-if(data160.destroy === undefined){
-const err388 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "destroy"},message:"must have required property '"+"destroy"+"'"};
+if(data155.revision === undefined){
+const err388 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/required",keyword:"required",params:{missingProperty: "revision"},message:"must have required property '"+"revision"+"'"};
 if(vErrors === null){
 vErrors = [err388];
 }
@@ -5148,8 +5159,9 @@ vErrors.push(err388);
 }
 errors++;
 }
-if(data160.gone === undefined){
-const err389 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "gone"},message:"must have required property '"+"gone"+"'"};
+for(const key27 in data155){
+if(!(((((key27 === "connection") || (key27 === "by")) || (key27 === "to")) || (key27 === "uid")) || (key27 === "revision"))){
+const err389 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err389];
 }
@@ -5158,8 +5170,10 @@ vErrors.push(err389);
 }
 errors++;
 }
-if(data160.provisional === undefined){
-const err390 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "provisional"},message:"must have required property '"+"provisional"+"'"};
+}
+if(data155.connection !== undefined){
+if(typeof data155.connection !== "string"){
+const err390 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/10/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err390];
 }
@@ -5168,9 +5182,10 @@ vErrors.push(err390);
 }
 errors++;
 }
-for(const key28 in data160){
-if(!((((((((key28 === "unit") || (key28 === "sha256")) || (key28 === "create")) || (key28 === "update")) || (key28 === "replace")) || (key28 === "destroy")) || (key28 === "gone")) || (key28 === "provisional"))){
-const err391 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
+}
+if(data155.by !== undefined){
+if(typeof data155.by !== "string"){
+const err391 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/10/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err391];
 }
@@ -5180,11 +5195,10 @@ vErrors.push(err391);
 errors++;
 }
 }
-if(data160.unit !== undefined){
-let data161 = data160.unit;
-if(typeof data161 === "string"){
-if(func4(data161) < 1){
-const err392 = {instancePath:instancePath+"/data/units/" + i17+"/unit",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data155.to !== undefined){
+let data158 = data155.to;
+if((typeof data158 !== "string") && (data158 !== null)){
+const err392 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/10/then/properties/data/properties/to/type",keyword:"type",params:{type: schema31.allOf[10].then.properties.data.properties.to.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err392];
 }
@@ -5194,8 +5208,9 @@ vErrors.push(err392);
 errors++;
 }
 }
-else {
-const err393 = {instancePath:instancePath+"/data/units/" + i17+"/unit",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data155.uid !== undefined){
+if(typeof data155.uid !== "string"){
+const err393 = {instancePath:instancePath+"/data/uid",schemaPath:"#/allOf/10/then/properties/data/properties/uid/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err393];
 }
@@ -5205,9 +5220,9 @@ vErrors.push(err393);
 errors++;
 }
 }
-if(data160.sha256 !== undefined){
-if(typeof data160.sha256 !== "string"){
-const err394 = {instancePath:instancePath+"/data/units/" + i17+"/sha256",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data155.revision !== undefined){
+if(typeof data155.revision !== "string"){
+const err394 = {instancePath:instancePath+"/data/revision",schemaPath:"#/allOf/10/then/properties/data/properties/revision/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err394];
 }
@@ -5217,10 +5232,9 @@ vErrors.push(err394);
 errors++;
 }
 }
-if(data160.create !== undefined){
-let data163 = data160.create;
-if(!(((typeof data163 == "number") && (!(data163 % 1) && !isNaN(data163))) && (isFinite(data163)))){
-const err395 = {instancePath:instancePath+"/data/units/" + i17+"/create",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/create/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err395 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err395];
 }
@@ -5229,9 +5243,10 @@ vErrors.push(err395);
 }
 errors++;
 }
-if((typeof data163 == "number") && (isFinite(data163))){
-if(data163 < 0 || isNaN(data163)){
-const err396 = {instancePath:instancePath+"/data/units/" + i17+"/create",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/create/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err396 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err396];
 }
@@ -5240,185 +5255,21 @@ vErrors.push(err396);
 }
 errors++;
 }
-}
-}
-if(data160.update !== undefined){
-let data164 = data160.update;
-if(!(((typeof data164 == "number") && (!(data164 % 1) && !isNaN(data164))) && (isFinite(data164)))){
-const err397 = {instancePath:instancePath+"/data/units/" + i17+"/update",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/update/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err397];
-}
-else {
-vErrors.push(err397);
-}
-errors++;
-}
-if((typeof data164 == "number") && (isFinite(data164))){
-if(data164 < 0 || isNaN(data164)){
-const err398 = {instancePath:instancePath+"/data/units/" + i17+"/update",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/update/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err398];
-}
-else {
-vErrors.push(err398);
-}
-errors++;
-}
-}
-}
-if(data160.replace !== undefined){
-let data165 = data160.replace;
-if(!(((typeof data165 == "number") && (!(data165 % 1) && !isNaN(data165))) && (isFinite(data165)))){
-const err399 = {instancePath:instancePath+"/data/units/" + i17+"/replace",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/replace/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err399];
-}
-else {
-vErrors.push(err399);
-}
-errors++;
-}
-if((typeof data165 == "number") && (isFinite(data165))){
-if(data165 < 0 || isNaN(data165)){
-const err400 = {instancePath:instancePath+"/data/units/" + i17+"/replace",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/replace/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err400];
-}
-else {
-vErrors.push(err400);
-}
-errors++;
-}
-}
-}
-if(data160.destroy !== undefined){
-let data166 = data160.destroy;
-if(!(((typeof data166 == "number") && (!(data166 % 1) && !isNaN(data166))) && (isFinite(data166)))){
-const err401 = {instancePath:instancePath+"/data/units/" + i17+"/destroy",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/destroy/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err401];
-}
-else {
-vErrors.push(err401);
-}
-errors++;
-}
-if((typeof data166 == "number") && (isFinite(data166))){
-if(data166 < 0 || isNaN(data166)){
-const err402 = {instancePath:instancePath+"/data/units/" + i17+"/destroy",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/destroy/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err402];
-}
-else {
-vErrors.push(err402);
-}
-errors++;
-}
-}
-}
-if(data160.gone !== undefined){
-let data167 = data160.gone;
-if(Array.isArray(data167)){
-const len18 = data167.length;
-for(let i18=0; i18<len18; i18++){
-if(typeof data167[i18] !== "string"){
-const err403 = {instancePath:instancePath+"/data/units/" + i17+"/gone/" + i18,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/gone/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err403];
-}
-else {
-vErrors.push(err403);
-}
-errors++;
-}
-}
-}
-else {
-const err404 = {instancePath:instancePath+"/data/units/" + i17+"/gone",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/gone/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err404];
-}
-else {
-vErrors.push(err404);
-}
-errors++;
-}
-}
-if(data160.provisional !== undefined){
-if(typeof data160.provisional !== "boolean"){
-const err405 = {instancePath:instancePath+"/data/units/" + i17+"/provisional",schemaPath:"#/allOf/10/then/properties/data/properties/units/items/properties/provisional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err405];
-}
-else {
-vErrors.push(err405);
-}
-errors++;
-}
-}
-}
-else {
-const err406 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/10/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err406];
-}
-else {
-vErrors.push(err406);
-}
-errors++;
-}
-}
-}
-else {
-const err407 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/10/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err407];
-}
-else {
-vErrors.push(err407);
-}
-errors++;
-}
-}
-}
-else {
-const err408 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/10/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err408];
-}
-else {
-vErrors.push(err408);
-}
-errors++;
-}
-}
-}
-else {
-const err409 = {instancePath,schemaPath:"#/allOf/10/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err409];
-}
-else {
-vErrors.push(err409);
-}
-errors++;
-}
-var _valid16 = _errs407 === errors;
-valid101 = _valid16;
-if(valid101){
+var _valid17 = _errs422 === errors;
+valid98 = _valid17;
+if(valid98){
 var props13 = {};
 props13.data = true;
 props13.kind = true;
 }
 }
-if(!valid101){
-const err410 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid98){
+const err397 = {instancePath,schemaPath:"#/allOf/10/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err410];
+vErrors = [err397];
 }
 else {
-vErrors.push(err410);
+vErrors.push(err397);
 }
 errors++;
 }
@@ -5431,14 +5282,180 @@ props0 = props0 || {};
 Object.assign(props0, props13);
 }
 }
-const _errs451 = errors;
-let valid113 = true;
-const _errs452 = errors;
-if(errors === _errs452){
+const _errs438 = errors;
+let valid102 = true;
+const _errs439 = errors;
+if(errors === _errs439){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing11;
 if((data.kind === undefined) && (missing11 = "kind")){
-const err411 = {};
+const err398 = {};
+if(vErrors === null){
+vErrors = [err398];
+}
+else {
+vErrors.push(err398);
+}
+errors++;
+}
+else {
+if(data.kind !== undefined){
+if("infrastructure-code" !== data.kind){
+const err399 = {};
+if(vErrors === null){
+vErrors = [err399];
+}
+else {
+vErrors.push(err399);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err400 = {};
+if(vErrors === null){
+vErrors = [err400];
+}
+else {
+vErrors.push(err400);
+}
+errors++;
+}
+}
+var _valid18 = _errs439 === errors;
+errors = _errs438;
+if(vErrors !== null){
+if(_errs438){
+vErrors.length = _errs438;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid18){
+const _errs442 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err401 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err401];
+}
+else {
+vErrors.push(err401);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data162 = data.data;
+if(data162 && typeof data162 == "object" && !Array.isArray(data162)){
+if(data162.connection === undefined){
+const err402 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(vErrors === null){
+vErrors = [err402];
+}
+else {
+vErrors.push(err402);
+}
+errors++;
+}
+if(data162.commit === undefined){
+const err403 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "commit"},message:"must have required property '"+"commit"+"'"};
+if(vErrors === null){
+vErrors = [err403];
+}
+else {
+vErrors.push(err403);
+}
+errors++;
+}
+if(data162.differing === undefined){
+const err404 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "differing"},message:"must have required property '"+"differing"+"'"};
+if(vErrors === null){
+vErrors = [err404];
+}
+else {
+vErrors.push(err404);
+}
+errors++;
+}
+if(data162.digest === undefined){
+const err405 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
+if(vErrors === null){
+vErrors = [err405];
+}
+else {
+vErrors.push(err405);
+}
+errors++;
+}
+if(data162.units === undefined){
+const err406 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(vErrors === null){
+vErrors = [err406];
+}
+else {
+vErrors.push(err406);
+}
+errors++;
+}
+for(const key28 in data162){
+if(!(((((key28 === "connection") || (key28 === "commit")) || (key28 === "differing")) || (key28 === "digest")) || (key28 === "units"))){
+const err407 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err407];
+}
+else {
+vErrors.push(err407);
+}
+errors++;
+}
+}
+if(data162.connection !== undefined){
+if(typeof data162.connection !== "string"){
+const err408 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/11/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err408];
+}
+else {
+vErrors.push(err408);
+}
+errors++;
+}
+}
+if(data162.commit !== undefined){
+let data164 = data162.commit;
+if((typeof data164 !== "string") && (data164 !== null)){
+const err409 = {instancePath:instancePath+"/data/commit",schemaPath:"#/allOf/11/then/properties/data/properties/commit/type",keyword:"type",params:{type: schema31.allOf[11].then.properties.data.properties.commit.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err409];
+}
+else {
+vErrors.push(err409);
+}
+errors++;
+}
+}
+if(data162.differing !== undefined){
+let data165 = data162.differing;
+if(Array.isArray(data165)){
+const len13 = data165.length;
+for(let i13=0; i13<len13; i13++){
+if(typeof data165[i13] !== "string"){
+const err410 = {instancePath:instancePath+"/data/differing/" + i13,schemaPath:"#/allOf/11/then/properties/data/properties/differing/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err410];
+}
+else {
+vErrors.push(err410);
+}
+errors++;
+}
+}
+}
+else {
+const err411 = {instancePath:instancePath+"/data/differing",schemaPath:"#/allOf/11/then/properties/data/properties/differing/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err411];
 }
@@ -5447,10 +5464,10 @@ vErrors.push(err411);
 }
 errors++;
 }
-else {
-if(data.kind !== undefined){
-if("infrastructure-state" !== data.kind){
-const err412 = {};
+}
+if(data162.digest !== undefined){
+if(typeof data162.digest !== "string"){
+const err412 = {instancePath:instancePath+"/data/digest",schemaPath:"#/allOf/11/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err412];
 }
@@ -5460,10 +5477,15 @@ vErrors.push(err412);
 errors++;
 }
 }
-}
-}
-else {
-const err413 = {};
+if(data162.units !== undefined){
+let data168 = data162.units;
+if(Array.isArray(data168)){
+const len14 = data168.length;
+for(let i14=0; i14<len14; i14++){
+let data169 = data168[i14];
+if(data169 && typeof data169 == "object" && !Array.isArray(data169)){
+if(data169.unit === undefined){
+const err413 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err413];
 }
@@ -5472,22 +5494,8 @@ vErrors.push(err413);
 }
 errors++;
 }
-}
-var _valid17 = _errs452 === errors;
-errors = _errs451;
-if(vErrors !== null){
-if(_errs451){
-vErrors.length = _errs451;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid17){
-const _errs455 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err414 = {instancePath,schemaPath:"#/allOf/11/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data169.after === undefined){
+const err414 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "after"},message:"must have required property '"+"after"+"'"};
 if(vErrors === null){
 vErrors = [err414];
 }
@@ -5496,11 +5504,9 @@ vErrors.push(err414);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data171 = data.data;
-if(data171 && typeof data171 == "object" && !Array.isArray(data171)){
-if(data171.connection === undefined){
-const err415 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+for(const key29 in data169){
+if(!((key29 === "unit") || (key29 === "after"))){
+const err415 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err415];
 }
@@ -5509,8 +5515,12 @@ vErrors.push(err415);
 }
 errors++;
 }
-if(data171.when === undefined){
-const err416 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+}
+if(data169.unit !== undefined){
+let data170 = data169.unit;
+if(typeof data170 === "string"){
+if(func5(data170) < 1){
+const err416 = {instancePath:instancePath+"/data/units/" + i14+"/unit",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err416];
 }
@@ -5519,8 +5529,9 @@ vErrors.push(err416);
 }
 errors++;
 }
-if(data171.units === undefined){
-const err417 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+}
+else {
+const err417 = {instancePath:instancePath+"/data/units/" + i14+"/unit",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err417];
 }
@@ -5529,9 +5540,16 @@ vErrors.push(err417);
 }
 errors++;
 }
-for(const key29 in data171){
-if(!(((key29 === "connection") || (key29 === "when")) || (key29 === "units"))){
-const err418 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
+}
+if(data169.after !== undefined){
+let data171 = data169.after;
+if(Array.isArray(data171)){
+const len15 = data171.length;
+for(let i15=0; i15<len15; i15++){
+let data172 = data171[i15];
+if(typeof data172 === "string"){
+if(func5(data172) < 1){
+const err418 = {instancePath:instancePath+"/data/units/" + i14+"/after/" + i15,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/after/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err418];
 }
@@ -5541,9 +5559,8 @@ vErrors.push(err418);
 errors++;
 }
 }
-if(data171.connection !== undefined){
-if(typeof data171.connection !== "string"){
-const err419 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/11/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err419 = {instancePath:instancePath+"/data/units/" + i14+"/after/" + i15,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/after/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err419];
 }
@@ -5553,10 +5570,9 @@ vErrors.push(err419);
 errors++;
 }
 }
-if(data171.when !== undefined){
-let data173 = data171.when;
-if(!(((data173 === "before") || (data173 === "applied")) || (data173 === "destroyed"))){
-const err420 = {instancePath:instancePath+"/data/when",schemaPath:"#/allOf/11/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[11].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err420 = {instancePath:instancePath+"/data/units/" + i14+"/after",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/after/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err420];
 }
@@ -5566,15 +5582,9 @@ vErrors.push(err420);
 errors++;
 }
 }
-if(data171.units !== undefined){
-let data174 = data171.units;
-if(Array.isArray(data174)){
-const len19 = data174.length;
-for(let i19=0; i19<len19; i19++){
-let data175 = data174[i19];
-if(data175 && typeof data175 == "object" && !Array.isArray(data175)){
-if(data175.unit === undefined){
-const err421 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+}
+else {
+const err421 = {instancePath:instancePath+"/data/units/" + i14,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err421];
 }
@@ -5583,8 +5593,10 @@ vErrors.push(err421);
 }
 errors++;
 }
-if(data175.lineage === undefined){
-const err422 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "lineage"},message:"must have required property '"+"lineage"+"'"};
+}
+}
+else {
+const err422 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/11/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err422];
 }
@@ -5593,8 +5605,10 @@ vErrors.push(err422);
 }
 errors++;
 }
-if(data175.serial === undefined){
-const err423 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "serial"},message:"must have required property '"+"serial"+"'"};
+}
+}
+else {
+const err423 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err423];
 }
@@ -5603,8 +5617,10 @@ vErrors.push(err423);
 }
 errors++;
 }
-if(data175.resources === undefined){
-const err424 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "resources"},message:"must have required property '"+"resources"+"'"};
+}
+}
+else {
+const err424 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err424];
 }
@@ -5613,230 +5629,21 @@ vErrors.push(err424);
 }
 errors++;
 }
-for(const key30 in data175){
-if(!((((key30 === "unit") || (key30 === "lineage")) || (key30 === "serial")) || (key30 === "resources"))){
-const err425 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err425];
-}
-else {
-vErrors.push(err425);
-}
-errors++;
-}
-}
-if(data175.unit !== undefined){
-let data176 = data175.unit;
-if(typeof data176 === "string"){
-if(func4(data176) < 1){
-const err426 = {instancePath:instancePath+"/data/units/" + i19+"/unit",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
-if(vErrors === null){
-vErrors = [err426];
-}
-else {
-vErrors.push(err426);
-}
-errors++;
-}
-}
-else {
-const err427 = {instancePath:instancePath+"/data/units/" + i19+"/unit",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err427];
-}
-else {
-vErrors.push(err427);
-}
-errors++;
-}
-}
-if(data175.lineage !== undefined){
-let data177 = data175.lineage;
-if((typeof data177 !== "string") && (data177 !== null)){
-const err428 = {instancePath:instancePath+"/data/units/" + i19+"/lineage",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/lineage/type",keyword:"type",params:{type: schema31.allOf[11].then.properties.data.properties.units.items.properties.lineage.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err428];
-}
-else {
-vErrors.push(err428);
-}
-errors++;
-}
-}
-if(data175.serial !== undefined){
-let data178 = data175.serial;
-const _errs473 = errors;
-let valid120 = true;
-const _errs474 = errors;
-const _errs475 = errors;
-const _errs476 = errors;
-if(data178 !== null){
-const err429 = {};
-if(vErrors === null){
-vErrors = [err429];
-}
-else {
-vErrors.push(err429);
-}
-errors++;
-}
-var valid121 = _errs476 === errors;
-if(valid121){
-const err430 = {};
-if(vErrors === null){
-vErrors = [err430];
-}
-else {
-vErrors.push(err430);
-}
-errors++;
-}
-else {
-errors = _errs475;
-if(vErrors !== null){
-if(_errs475){
-vErrors.length = _errs475;
-}
-else {
-vErrors = null;
-}
-}
-}
-var _valid18 = _errs474 === errors;
-errors = _errs473;
-if(vErrors !== null){
-if(_errs473){
-vErrors.length = _errs473;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid18){
-const _errs478 = errors;
-if(!(((typeof data178 == "number") && (!(data178 % 1) && !isNaN(data178))) && (isFinite(data178)))){
-const err431 = {instancePath:instancePath+"/data/units/" + i19+"/serial",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/serial/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err431];
-}
-else {
-vErrors.push(err431);
-}
-errors++;
-}
-if((typeof data178 == "number") && (isFinite(data178))){
-if(data178 < 0 || isNaN(data178)){
-const err432 = {instancePath:instancePath+"/data/units/" + i19+"/serial",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/serial/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err432];
-}
-else {
-vErrors.push(err432);
-}
-errors++;
-}
-}
-var _valid18 = _errs478 === errors;
-valid120 = _valid18;
-}
-if(!valid120){
-const err433 = {instancePath:instancePath+"/data/units/" + i19+"/serial",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/serial/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err433];
-}
-else {
-vErrors.push(err433);
-}
-errors++;
-}
-}
-if(data175.resources !== undefined){
-let data179 = data175.resources;
-if(!(((typeof data179 == "number") && (!(data179 % 1) && !isNaN(data179))) && (isFinite(data179)))){
-const err434 = {instancePath:instancePath+"/data/units/" + i19+"/resources",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/resources/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err434];
-}
-else {
-vErrors.push(err434);
-}
-errors++;
-}
-if((typeof data179 == "number") && (isFinite(data179))){
-if(data179 < 0 || isNaN(data179)){
-const err435 = {instancePath:instancePath+"/data/units/" + i19+"/resources",schemaPath:"#/allOf/11/then/properties/data/properties/units/items/properties/resources/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err435];
-}
-else {
-vErrors.push(err435);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err436 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/11/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err436];
-}
-else {
-vErrors.push(err436);
-}
-errors++;
-}
-}
-}
-else {
-const err437 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/11/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err437];
-}
-else {
-vErrors.push(err437);
-}
-errors++;
-}
-}
-}
-else {
-const err438 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/11/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err438];
-}
-else {
-vErrors.push(err438);
-}
-errors++;
-}
-}
-}
-else {
-const err439 = {instancePath,schemaPath:"#/allOf/11/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err439];
-}
-else {
-vErrors.push(err439);
-}
-errors++;
-}
-var _valid17 = _errs455 === errors;
-valid113 = _valid17;
-if(valid113){
+var _valid18 = _errs442 === errors;
+valid102 = _valid18;
+if(valid102){
 var props14 = {};
 props14.data = true;
 props14.kind = true;
 }
 }
-if(!valid113){
-const err440 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid102){
+const err425 = {instancePath,schemaPath:"#/allOf/11/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err440];
+vErrors = [err425];
 }
 else {
-vErrors.push(err440);
+vErrors.push(err425);
 }
 errors++;
 }
@@ -5849,14 +5656,200 @@ props0 = props0 || {};
 Object.assign(props0, props14);
 }
 }
-const _errs483 = errors;
-let valid122 = true;
-const _errs484 = errors;
-if(errors === _errs484){
+const _errs469 = errors;
+let valid113 = true;
+const _errs470 = errors;
+if(errors === _errs470){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing12;
 if((data.kind === undefined) && (missing12 = "kind")){
-const err441 = {};
+const err426 = {};
+if(vErrors === null){
+vErrors = [err426];
+}
+else {
+vErrors.push(err426);
+}
+errors++;
+}
+else {
+if(data.kind !== undefined){
+if("infrastructure-plan" !== data.kind){
+const err427 = {};
+if(vErrors === null){
+vErrors = [err427];
+}
+else {
+vErrors.push(err427);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err428 = {};
+if(vErrors === null){
+vErrors = [err428];
+}
+else {
+vErrors.push(err428);
+}
+errors++;
+}
+}
+var _valid19 = _errs470 === errors;
+errors = _errs469;
+if(vErrors !== null){
+if(_errs469){
+vErrors.length = _errs469;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid19){
+const _errs473 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err429 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err429];
+}
+else {
+vErrors.push(err429);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data174 = data.data;
+if(data174 && typeof data174 == "object" && !Array.isArray(data174)){
+if(data174.connection === undefined){
+const err430 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(vErrors === null){
+vErrors = [err430];
+}
+else {
+vErrors.push(err430);
+}
+errors++;
+}
+if(data174.plan === undefined){
+const err431 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "plan"},message:"must have required property '"+"plan"+"'"};
+if(vErrors === null){
+vErrors = [err431];
+}
+else {
+vErrors.push(err431);
+}
+errors++;
+}
+if(data174.destroys === undefined){
+const err432 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "destroys"},message:"must have required property '"+"destroys"+"'"};
+if(vErrors === null){
+vErrors = [err432];
+}
+else {
+vErrors.push(err432);
+}
+errors++;
+}
+if(data174.env === undefined){
+const err433 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "env"},message:"must have required property '"+"env"+"'"};
+if(vErrors === null){
+vErrors = [err433];
+}
+else {
+vErrors.push(err433);
+}
+errors++;
+}
+if(data174.targets === undefined){
+const err434 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "targets"},message:"must have required property '"+"targets"+"'"};
+if(vErrors === null){
+vErrors = [err434];
+}
+else {
+vErrors.push(err434);
+}
+errors++;
+}
+if(data174.units === undefined){
+const err435 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(vErrors === null){
+vErrors = [err435];
+}
+else {
+vErrors.push(err435);
+}
+errors++;
+}
+for(const key30 in data174){
+if(!((((((key30 === "connection") || (key30 === "plan")) || (key30 === "destroys")) || (key30 === "env")) || (key30 === "targets")) || (key30 === "units"))){
+const err436 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err436];
+}
+else {
+vErrors.push(err436);
+}
+errors++;
+}
+}
+if(data174.connection !== undefined){
+if(typeof data174.connection !== "string"){
+const err437 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/12/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err437];
+}
+else {
+vErrors.push(err437);
+}
+errors++;
+}
+}
+if(data174.plan !== undefined){
+if(typeof data174.plan !== "string"){
+const err438 = {instancePath:instancePath+"/data/plan",schemaPath:"#/allOf/12/then/properties/data/properties/plan/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err438];
+}
+else {
+vErrors.push(err438);
+}
+errors++;
+}
+}
+if(data174.destroys !== undefined){
+if(typeof data174.destroys !== "boolean"){
+const err439 = {instancePath:instancePath+"/data/destroys",schemaPath:"#/allOf/12/then/properties/data/properties/destroys/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err439];
+}
+else {
+vErrors.push(err439);
+}
+errors++;
+}
+}
+if(data174.env !== undefined){
+let data178 = data174.env;
+if(data178 && typeof data178 == "object" && !Array.isArray(data178)){
+for(const key31 in data178){
+if(typeof data178[key31] !== "string"){
+const err440 = {instancePath:instancePath+"/data/env/" + key31.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/12/then/properties/data/properties/env/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err440];
+}
+else {
+vErrors.push(err440);
+}
+errors++;
+}
+}
+}
+else {
+const err441 = {instancePath:instancePath+"/data/env",schemaPath:"#/allOf/12/then/properties/data/properties/env/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err441];
 }
@@ -5865,10 +5858,14 @@ vErrors.push(err441);
 }
 errors++;
 }
-else {
-if(data.kind !== undefined){
-if("drift" !== data.kind){
-const err442 = {};
+}
+if(data174.targets !== undefined){
+let data180 = data174.targets;
+if(Array.isArray(data180)){
+const len16 = data180.length;
+for(let i16=0; i16<len16; i16++){
+if(typeof data180[i16] !== "string"){
+const err442 = {instancePath:instancePath+"/data/targets/" + i16,schemaPath:"#/allOf/12/then/properties/data/properties/targets/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err442];
 }
@@ -5879,9 +5876,8 @@ errors++;
 }
 }
 }
-}
 else {
-const err443 = {};
+const err443 = {instancePath:instancePath+"/data/targets",schemaPath:"#/allOf/12/then/properties/data/properties/targets/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err443];
 }
@@ -5891,21 +5887,15 @@ vErrors.push(err443);
 errors++;
 }
 }
-var _valid19 = _errs484 === errors;
-errors = _errs483;
-if(vErrors !== null){
-if(_errs483){
-vErrors.length = _errs483;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid19){
-const _errs487 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err444 = {instancePath,schemaPath:"#/allOf/12/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data174.units !== undefined){
+let data182 = data174.units;
+if(Array.isArray(data182)){
+const len17 = data182.length;
+for(let i17=0; i17<len17; i17++){
+let data183 = data182[i17];
+if(data183 && typeof data183 == "object" && !Array.isArray(data183)){
+if(data183.unit === undefined){
+const err444 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err444];
 }
@@ -5914,11 +5904,8 @@ vErrors.push(err444);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data181 = data.data;
-if(data181 && typeof data181 == "object" && !Array.isArray(data181)){
-if(data181.connection === undefined){
-const err445 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data183.sha256 === undefined){
+const err445 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err445];
 }
@@ -5927,8 +5914,8 @@ vErrors.push(err445);
 }
 errors++;
 }
-if(data181.units === undefined){
-const err446 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(data183.create === undefined){
+const err446 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "create"},message:"must have required property '"+"create"+"'"};
 if(vErrors === null){
 vErrors = [err446];
 }
@@ -5937,9 +5924,8 @@ vErrors.push(err446);
 }
 errors++;
 }
-for(const key31 in data181){
-if(!((key31 === "connection") || (key31 === "units"))){
-const err447 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
+if(data183.update === undefined){
+const err447 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "update"},message:"must have required property '"+"update"+"'"};
 if(vErrors === null){
 vErrors = [err447];
 }
@@ -5948,10 +5934,8 @@ vErrors.push(err447);
 }
 errors++;
 }
-}
-if(data181.connection !== undefined){
-if(typeof data181.connection !== "string"){
-const err448 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/12/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data183.replace === undefined){
+const err448 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "replace"},message:"must have required property '"+"replace"+"'"};
 if(vErrors === null){
 vErrors = [err448];
 }
@@ -5960,12 +5944,8 @@ vErrors.push(err448);
 }
 errors++;
 }
-}
-if(data181.units !== undefined){
-let data183 = data181.units;
-if(Array.isArray(data183)){
-if(data183.length < 1){
-const err449 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/12/then/properties/data/properties/units/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(data183.destroy === undefined){
+const err449 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "destroy"},message:"must have required property '"+"destroy"+"'"};
 if(vErrors === null){
 vErrors = [err449];
 }
@@ -5974,12 +5954,8 @@ vErrors.push(err449);
 }
 errors++;
 }
-const len20 = data183.length;
-for(let i20=0; i20<len20; i20++){
-let data184 = data183[i20];
-if(data184 && typeof data184 == "object" && !Array.isArray(data184)){
-if(data184.unit === undefined){
-const err450 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+if(data183.gone === undefined){
+const err450 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "gone"},message:"must have required property '"+"gone"+"'"};
 if(vErrors === null){
 vErrors = [err450];
 }
@@ -5988,8 +5964,8 @@ vErrors.push(err450);
 }
 errors++;
 }
-if(data184.exitCode === undefined){
-const err451 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "exitCode"},message:"must have required property '"+"exitCode"+"'"};
+if(data183.provisional === undefined){
+const err451 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "provisional"},message:"must have required property '"+"provisional"+"'"};
 if(vErrors === null){
 vErrors = [err451];
 }
@@ -5998,8 +5974,9 @@ vErrors.push(err451);
 }
 errors++;
 }
-if(data184.differences === undefined){
-const err452 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "differences"},message:"must have required property '"+"differences"+"'"};
+for(const key32 in data183){
+if(!((((((((key32 === "unit") || (key32 === "sha256")) || (key32 === "create")) || (key32 === "update")) || (key32 === "replace")) || (key32 === "destroy")) || (key32 === "gone")) || (key32 === "provisional"))){
+const err452 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err452];
 }
@@ -6008,8 +5985,12 @@ vErrors.push(err452);
 }
 errors++;
 }
-if(data184.outputs === undefined){
-const err453 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "outputs"},message:"must have required property '"+"outputs"+"'"};
+}
+if(data183.unit !== undefined){
+let data184 = data183.unit;
+if(typeof data184 === "string"){
+if(func5(data184) < 1){
+const err453 = {instancePath:instancePath+"/data/units/" + i17+"/unit",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err453];
 }
@@ -6018,9 +5999,9 @@ vErrors.push(err453);
 }
 errors++;
 }
-for(const key32 in data184){
-if(!(((((key32 === "unit") || (key32 === "exitCode")) || (key32 === "differences")) || (key32 === "outputs")) || (key32 === "detail"))){
-const err454 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
+}
+else {
+const err454 = {instancePath:instancePath+"/data/units/" + i17+"/unit",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err454];
 }
@@ -6030,11 +6011,9 @@ vErrors.push(err454);
 errors++;
 }
 }
-if(data184.unit !== undefined){
-let data185 = data184.unit;
-if(typeof data185 === "string"){
-if(func4(data185) < 1){
-const err455 = {instancePath:instancePath+"/data/units/" + i20+"/unit",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data183.sha256 !== undefined){
+if(typeof data183.sha256 !== "string"){
+const err455 = {instancePath:instancePath+"/data/units/" + i17+"/sha256",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/sha256/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err455];
 }
@@ -6044,8 +6023,10 @@ vErrors.push(err455);
 errors++;
 }
 }
-else {
-const err456 = {instancePath:instancePath+"/data/units/" + i20+"/unit",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data183.create !== undefined){
+let data186 = data183.create;
+if(!(((typeof data186 == "number") && (!(data186 % 1) && !isNaN(data186))) && (isFinite(data186)))){
+const err456 = {instancePath:instancePath+"/data/units/" + i17+"/create",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/create/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err456];
 }
@@ -6054,11 +6035,9 @@ vErrors.push(err456);
 }
 errors++;
 }
-}
-if(data184.exitCode !== undefined){
-let data186 = data184.exitCode;
-if(!(((typeof data186 == "number") && (!(data186 % 1) && !isNaN(data186))) && (isFinite(data186)))){
-const err457 = {instancePath:instancePath+"/data/units/" + i20+"/exitCode",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/exitCode/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data186 == "number") && (isFinite(data186))){
+if(data186 < 0 || isNaN(data186)){
+const err457 = {instancePath:instancePath+"/data/units/" + i17+"/create",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/create/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err457];
 }
@@ -6067,9 +6046,12 @@ vErrors.push(err457);
 }
 errors++;
 }
-if((typeof data186 == "number") && (isFinite(data186))){
-if(data186 > 2 || isNaN(data186)){
-const err458 = {instancePath:instancePath+"/data/units/" + i20+"/exitCode",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/exitCode/maximum",keyword:"maximum",params:{comparison: "<=", limit: 2},message:"must be <= 2"};
+}
+}
+if(data183.update !== undefined){
+let data187 = data183.update;
+if(!(((typeof data187 == "number") && (!(data187 % 1) && !isNaN(data187))) && (isFinite(data187)))){
+const err458 = {instancePath:instancePath+"/data/units/" + i17+"/update",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/update/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err458];
 }
@@ -6078,8 +6060,9 @@ vErrors.push(err458);
 }
 errors++;
 }
-if(data186 < 0 || isNaN(data186)){
-const err459 = {instancePath:instancePath+"/data/units/" + i20+"/exitCode",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/exitCode/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if((typeof data187 == "number") && (isFinite(data187))){
+if(data187 < 0 || isNaN(data187)){
+const err459 = {instancePath:instancePath+"/data/units/" + i17+"/update",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/update/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err459];
 }
@@ -6090,15 +6073,10 @@ errors++;
 }
 }
 }
-if(data184.differences !== undefined){
-let data187 = data184.differences;
-if(Array.isArray(data187)){
-const len21 = data187.length;
-for(let i21=0; i21<len21; i21++){
-let data188 = data187[i21];
-if(data188 && typeof data188 == "object" && !Array.isArray(data188)){
-if(data188.address === undefined){
-const err460 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "address"},message:"must have required property '"+"address"+"'"};
+if(data183.replace !== undefined){
+let data188 = data183.replace;
+if(!(((typeof data188 == "number") && (!(data188 % 1) && !isNaN(data188))) && (isFinite(data188)))){
+const err460 = {instancePath:instancePath+"/data/units/" + i17+"/replace",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/replace/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err460];
 }
@@ -6107,8 +6085,9 @@ vErrors.push(err460);
 }
 errors++;
 }
-if(data188.actions === undefined){
-const err461 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "actions"},message:"must have required property '"+"actions"+"'"};
+if((typeof data188 == "number") && (isFinite(data188))){
+if(data188 < 0 || isNaN(data188)){
+const err461 = {instancePath:instancePath+"/data/units/" + i17+"/replace",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/replace/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err461];
 }
@@ -6117,8 +6096,12 @@ vErrors.push(err461);
 }
 errors++;
 }
-if(data188.attributes === undefined){
-const err462 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "attributes"},message:"must have required property '"+"attributes"+"'"};
+}
+}
+if(data183.destroy !== undefined){
+let data189 = data183.destroy;
+if(!(((typeof data189 == "number") && (!(data189 % 1) && !isNaN(data189))) && (isFinite(data189)))){
+const err462 = {instancePath:instancePath+"/data/units/" + i17+"/destroy",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/destroy/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err462];
 }
@@ -6127,9 +6110,9 @@ vErrors.push(err462);
 }
 errors++;
 }
-for(const key33 in data188){
-if(!(((key33 === "address") || (key33 === "actions")) || (key33 === "attributes"))){
-const err463 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
+if((typeof data189 == "number") && (isFinite(data189))){
+if(data189 < 0 || isNaN(data189)){
+const err463 = {instancePath:instancePath+"/data/units/" + i17+"/destroy",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/destroy/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err463];
 }
@@ -6139,9 +6122,14 @@ vErrors.push(err463);
 errors++;
 }
 }
-if(data188.address !== undefined){
-if(typeof data188.address !== "string"){
-const err464 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/address",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/address/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data183.gone !== undefined){
+let data190 = data183.gone;
+if(Array.isArray(data190)){
+const len18 = data190.length;
+for(let i18=0; i18<len18; i18++){
+if(typeof data190[i18] !== "string"){
+const err464 = {instancePath:instancePath+"/data/units/" + i17+"/gone/" + i18,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/gone/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err464];
 }
@@ -6151,13 +6139,9 @@ vErrors.push(err464);
 errors++;
 }
 }
-if(data188.actions !== undefined){
-let data190 = data188.actions;
-if(Array.isArray(data190)){
-const len22 = data190.length;
-for(let i22=0; i22<len22; i22++){
-if(typeof data190[i22] !== "string"){
-const err465 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/actions/" + i22,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err465 = {instancePath:instancePath+"/data/units/" + i17+"/gone",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/gone/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err465];
 }
@@ -6167,9 +6151,9 @@ vErrors.push(err465);
 errors++;
 }
 }
-}
-else {
-const err466 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/actions",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/actions/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data183.provisional !== undefined){
+if(typeof data183.provisional !== "boolean"){
+const err466 = {instancePath:instancePath+"/data/units/" + i17+"/provisional",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/provisional/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err466];
 }
@@ -6179,13 +6163,9 @@ vErrors.push(err466);
 errors++;
 }
 }
-if(data188.attributes !== undefined){
-let data192 = data188.attributes;
-if(Array.isArray(data192)){
-const len23 = data192.length;
-for(let i23=0; i23<len23; i23++){
-if(typeof data192[i23] !== "string"){
-const err467 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/attributes/" + i23,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err467 = {instancePath:instancePath+"/data/units/" + i17,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err467];
 }
@@ -6197,7 +6177,7 @@ errors++;
 }
 }
 else {
-const err468 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/attributes",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err468 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/12/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err468];
 }
@@ -6209,7 +6189,7 @@ errors++;
 }
 }
 else {
-const err469 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err469 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err469];
 }
@@ -6221,7 +6201,7 @@ errors++;
 }
 }
 else {
-const err470 = {instancePath:instancePath+"/data/units/" + i20+"/differences",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/differences/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err470 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err470];
 }
@@ -6230,109 +6210,21 @@ vErrors.push(err470);
 }
 errors++;
 }
-}
-if(data184.outputs !== undefined){
-let data194 = data184.outputs;
-if(Array.isArray(data194)){
-const len24 = data194.length;
-for(let i24=0; i24<len24; i24++){
-if(typeof data194[i24] !== "string"){
-const err471 = {instancePath:instancePath+"/data/units/" + i20+"/outputs/" + i24,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/outputs/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err471];
-}
-else {
-vErrors.push(err471);
-}
-errors++;
-}
-}
-}
-else {
-const err472 = {instancePath:instancePath+"/data/units/" + i20+"/outputs",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/outputs/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err472];
-}
-else {
-vErrors.push(err472);
-}
-errors++;
-}
-}
-if(data184.detail !== undefined){
-if(typeof data184.detail !== "string"){
-const err473 = {instancePath:instancePath+"/data/units/" + i20+"/detail",schemaPath:"#/allOf/12/then/properties/data/properties/units/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err473];
-}
-else {
-vErrors.push(err473);
-}
-errors++;
-}
-}
-}
-else {
-const err474 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/12/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err474];
-}
-else {
-vErrors.push(err474);
-}
-errors++;
-}
-}
-}
-else {
-const err475 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/12/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err475];
-}
-else {
-vErrors.push(err475);
-}
-errors++;
-}
-}
-}
-else {
-const err476 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/12/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err476];
-}
-else {
-vErrors.push(err476);
-}
-errors++;
-}
-}
-}
-else {
-const err477 = {instancePath,schemaPath:"#/allOf/12/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err477];
-}
-else {
-vErrors.push(err477);
-}
-errors++;
-}
-var _valid19 = _errs487 === errors;
-valid122 = _valid19;
-if(valid122){
+var _valid19 = _errs473 === errors;
+valid113 = _valid19;
+if(valid113){
 var props15 = {};
 props15.data = true;
 props15.kind = true;
 }
 }
-if(!valid122){
-const err478 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid113){
+const err471 = {instancePath,schemaPath:"#/allOf/12/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err478];
+vErrors = [err471];
 }
 else {
-vErrors.push(err478);
+vErrors.push(err471);
 }
 errors++;
 }
@@ -6345,14 +6237,107 @@ props0 = props0 || {};
 Object.assign(props0, props15);
 }
 }
-const _errs525 = errors;
-let valid138 = true;
-const _errs526 = errors;
-if(errors === _errs526){
+const _errs517 = errors;
+let valid125 = true;
+const _errs518 = errors;
+if(errors === _errs518){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing13;
 if((data.kind === undefined) && (missing13 = "kind")){
-const err479 = {};
+const err472 = {};
+if(vErrors === null){
+vErrors = [err472];
+}
+else {
+vErrors.push(err472);
+}
+errors++;
+}
+else {
+if(data.kind !== undefined){
+if("infrastructure-state" !== data.kind){
+const err473 = {};
+if(vErrors === null){
+vErrors = [err473];
+}
+else {
+vErrors.push(err473);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err474 = {};
+if(vErrors === null){
+vErrors = [err474];
+}
+else {
+vErrors.push(err474);
+}
+errors++;
+}
+}
+var _valid20 = _errs518 === errors;
+errors = _errs517;
+if(vErrors !== null){
+if(_errs517){
+vErrors.length = _errs517;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid20){
+const _errs521 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err475 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err475];
+}
+else {
+vErrors.push(err475);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data194 = data.data;
+if(data194 && typeof data194 == "object" && !Array.isArray(data194)){
+if(data194.connection === undefined){
+const err476 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(vErrors === null){
+vErrors = [err476];
+}
+else {
+vErrors.push(err476);
+}
+errors++;
+}
+if(data194.when === undefined){
+const err477 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "when"},message:"must have required property '"+"when"+"'"};
+if(vErrors === null){
+vErrors = [err477];
+}
+else {
+vErrors.push(err477);
+}
+errors++;
+}
+if(data194.units === undefined){
+const err478 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(vErrors === null){
+vErrors = [err478];
+}
+else {
+vErrors.push(err478);
+}
+errors++;
+}
+for(const key33 in data194){
+if(!(((key33 === "connection") || (key33 === "when")) || (key33 === "units"))){
+const err479 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err479];
 }
@@ -6361,10 +6346,10 @@ vErrors.push(err479);
 }
 errors++;
 }
-else {
-if(data.kind !== undefined){
-if("volume-snapshot" !== data.kind){
-const err480 = {};
+}
+if(data194.connection !== undefined){
+if(typeof data194.connection !== "string"){
+const err480 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/13/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err480];
 }
@@ -6374,10 +6359,10 @@ vErrors.push(err480);
 errors++;
 }
 }
-}
-}
-else {
-const err481 = {};
+if(data194.when !== undefined){
+let data196 = data194.when;
+if(!(((data196 === "before") || (data196 === "applied")) || (data196 === "destroyed"))){
+const err481 = {instancePath:instancePath+"/data/when",schemaPath:"#/allOf/13/then/properties/data/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.allOf[13].then.properties.data.properties.when.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err481];
 }
@@ -6387,21 +6372,15 @@ vErrors.push(err481);
 errors++;
 }
 }
-var _valid20 = _errs526 === errors;
-errors = _errs525;
-if(vErrors !== null){
-if(_errs525){
-vErrors.length = _errs525;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid20){
-const _errs529 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err482 = {instancePath,schemaPath:"#/allOf/13/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data194.units !== undefined){
+let data197 = data194.units;
+if(Array.isArray(data197)){
+const len19 = data197.length;
+for(let i19=0; i19<len19; i19++){
+let data198 = data197[i19];
+if(data198 && typeof data198 == "object" && !Array.isArray(data198)){
+if(data198.unit === undefined){
+const err482 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/13/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
 if(vErrors === null){
 vErrors = [err482];
 }
@@ -6410,11 +6389,8 @@ vErrors.push(err482);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data198 = data.data;
-if(data198 && typeof data198 == "object" && !Array.isArray(data198)){
-if(data198.connection === undefined){
-const err483 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(data198.lineage === undefined){
+const err483 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/13/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "lineage"},message:"must have required property '"+"lineage"+"'"};
 if(vErrors === null){
 vErrors = [err483];
 }
@@ -6423,8 +6399,8 @@ vErrors.push(err483);
 }
 errors++;
 }
-if(data198.snapshot === undefined){
-const err484 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "snapshot"},message:"must have required property '"+"snapshot"+"'"};
+if(data198.serial === undefined){
+const err484 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/13/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "serial"},message:"must have required property '"+"serial"+"'"};
 if(vErrors === null){
 vErrors = [err484];
 }
@@ -6433,8 +6409,8 @@ vErrors.push(err484);
 }
 errors++;
 }
-if(data198.origin === undefined){
-const err485 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
+if(data198.resources === undefined){
+const err485 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/13/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "resources"},message:"must have required property '"+"resources"+"'"};
 if(vErrors === null){
 vErrors = [err485];
 }
@@ -6443,8 +6419,9 @@ vErrors.push(err485);
 }
 errors++;
 }
-if(data198.startedAt === undefined){
-const err486 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
+for(const key34 in data198){
+if(!((((key34 === "unit") || (key34 === "lineage")) || (key34 === "serial")) || (key34 === "resources"))){
+const err486 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/13/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err486];
 }
@@ -6453,8 +6430,12 @@ vErrors.push(err486);
 }
 errors++;
 }
-if(data198.owner === undefined){
-const err487 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "owner"},message:"must have required property '"+"owner"+"'"};
+}
+if(data198.unit !== undefined){
+let data199 = data198.unit;
+if(typeof data199 === "string"){
+if(func5(data199) < 1){
+const err487 = {instancePath:instancePath+"/data/units/" + i19+"/unit",schemaPath:"#/allOf/13/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err487];
 }
@@ -6463,8 +6444,9 @@ vErrors.push(err487);
 }
 errors++;
 }
-if(data198.state === undefined){
-const err488 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "state"},message:"must have required property '"+"state"+"'"};
+}
+else {
+const err488 = {instancePath:instancePath+"/data/units/" + i19+"/unit",schemaPath:"#/allOf/13/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err488];
 }
@@ -6473,8 +6455,11 @@ vErrors.push(err488);
 }
 errors++;
 }
-if(data198.tier === undefined){
-const err489 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "tier"},message:"must have required property '"+"tier"+"'"};
+}
+if(data198.lineage !== undefined){
+let data200 = data198.lineage;
+if((typeof data200 !== "string") && (data200 !== null)){
+const err489 = {instancePath:instancePath+"/data/units/" + i19+"/lineage",schemaPath:"#/allOf/13/then/properties/data/properties/units/items/properties/lineage/type",keyword:"type",params:{type: schema31.allOf[13].then.properties.data.properties.units.items.properties.lineage.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err489];
 }
@@ -6483,8 +6468,16 @@ vErrors.push(err489);
 }
 errors++;
 }
-if(data198.volume === undefined){
-const err490 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "volume"},message:"must have required property '"+"volume"+"'"};
+}
+if(data198.serial !== undefined){
+let data201 = data198.serial;
+const _errs539 = errors;
+let valid132 = true;
+const _errs540 = errors;
+const _errs541 = errors;
+const _errs542 = errors;
+if(data201 !== null){
+const err490 = {};
 if(vErrors === null){
 vErrors = [err490];
 }
@@ -6493,8 +6486,9 @@ vErrors.push(err490);
 }
 errors++;
 }
-if(data198.sizeGiB === undefined){
-const err491 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "sizeGiB"},message:"must have required property '"+"sizeGiB"+"'"};
+var valid133 = _errs542 === errors;
+if(valid133){
+const err491 = {};
 if(vErrors === null){
 vErrors = [err491];
 }
@@ -6503,8 +6497,31 @@ vErrors.push(err491);
 }
 errors++;
 }
-if(data198.encrypted === undefined){
-const err492 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "encrypted"},message:"must have required property '"+"encrypted"+"'"};
+else {
+errors = _errs541;
+if(vErrors !== null){
+if(_errs541){
+vErrors.length = _errs541;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid21 = _errs540 === errors;
+errors = _errs539;
+if(vErrors !== null){
+if(_errs539){
+vErrors.length = _errs539;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid21){
+const _errs544 = errors;
+if(!(((typeof data201 == "number") && (!(data201 % 1) && !isNaN(data201))) && (isFinite(data201)))){
+const err492 = {instancePath:instancePath+"/data/units/" + i19+"/serial",schemaPath:"#/allOf/13/then/properties/data/properties/units/items/properties/serial/then/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err492];
 }
@@ -6513,8 +6530,9 @@ vErrors.push(err492);
 }
 errors++;
 }
-if(data198.rule === undefined){
-const err493 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
+if((typeof data201 == "number") && (isFinite(data201))){
+if(data201 < 0 || isNaN(data201)){
+const err493 = {instancePath:instancePath+"/data/units/" + i19+"/serial",schemaPath:"#/allOf/13/then/properties/data/properties/units/items/properties/serial/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err493];
 }
@@ -6523,8 +6541,12 @@ vErrors.push(err493);
 }
 errors++;
 }
-if(data198.seed === undefined){
-const err494 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/required",keyword:"required",params:{missingProperty: "seed"},message:"must have required property '"+"seed"+"'"};
+}
+var _valid21 = _errs544 === errors;
+valid132 = _valid21;
+}
+if(!valid132){
+const err494 = {instancePath:instancePath+"/data/units/" + i19+"/serial",schemaPath:"#/allOf/13/then/properties/data/properties/units/items/properties/serial/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err494];
 }
@@ -6533,9 +6555,11 @@ vErrors.push(err494);
 }
 errors++;
 }
-for(const key34 in data198){
-if(!(func1.call(schema31.allOf[13].then.properties.data.properties, key34))){
-const err495 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
+}
+if(data198.resources !== undefined){
+let data202 = data198.resources;
+if(!(((typeof data202 == "number") && (!(data202 % 1) && !isNaN(data202))) && (isFinite(data202)))){
+const err495 = {instancePath:instancePath+"/data/units/" + i19+"/resources",schemaPath:"#/allOf/13/then/properties/data/properties/units/items/properties/resources/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err495];
 }
@@ -6544,10 +6568,9 @@ vErrors.push(err495);
 }
 errors++;
 }
-}
-if(data198.connection !== undefined){
-if(typeof data198.connection !== "string"){
-const err496 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/13/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data202 == "number") && (isFinite(data202))){
+if(data202 < 0 || isNaN(data202)){
+const err496 = {instancePath:instancePath+"/data/units/" + i19+"/resources",schemaPath:"#/allOf/13/then/properties/data/properties/units/items/properties/resources/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err496];
 }
@@ -6557,9 +6580,10 @@ vErrors.push(err496);
 errors++;
 }
 }
-if(data198.snapshot !== undefined){
-if(typeof data198.snapshot !== "string"){
-const err497 = {instancePath:instancePath+"/data/snapshot",schemaPath:"#/allOf/13/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err497 = {instancePath:instancePath+"/data/units/" + i19,schemaPath:"#/allOf/13/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err497];
 }
@@ -6569,10 +6593,9 @@ vErrors.push(err497);
 errors++;
 }
 }
-if(data198.origin !== undefined){
-let data201 = data198.origin;
-if(!((data201 === "drill") || (data201 === "schedule"))){
-const err498 = {instancePath:instancePath+"/data/origin",schemaPath:"#/allOf/13/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[13].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err498 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/13/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err498];
 }
@@ -6582,11 +6605,9 @@ vErrors.push(err498);
 errors++;
 }
 }
-if(data198.startedAt !== undefined){
-let data202 = data198.startedAt;
-if(typeof data202 === "string"){
-if(!pattern4.test(data202)){
-const err499 = {instancePath:instancePath+"/data/startedAt",schemaPath:"#/allOf/13/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+}
+else {
+const err499 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err499];
 }
@@ -6596,8 +6617,9 @@ vErrors.push(err499);
 errors++;
 }
 }
+}
 else {
-const err500 = {instancePath:instancePath+"/data/startedAt",schemaPath:"#/allOf/13/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err500 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err500];
 }
@@ -6606,156 +6628,21 @@ vErrors.push(err500);
 }
 errors++;
 }
-}
-if(data198.owner !== undefined){
-if(typeof data198.owner !== "string"){
-const err501 = {instancePath:instancePath+"/data/owner",schemaPath:"#/allOf/13/then/properties/data/properties/owner/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err501];
-}
-else {
-vErrors.push(err501);
-}
-errors++;
-}
-}
-if(data198.state !== undefined){
-if(typeof data198.state !== "string"){
-const err502 = {instancePath:instancePath+"/data/state",schemaPath:"#/allOf/13/then/properties/data/properties/state/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err502];
-}
-else {
-vErrors.push(err502);
-}
-errors++;
-}
-}
-if(data198.tier !== undefined){
-if(typeof data198.tier !== "string"){
-const err503 = {instancePath:instancePath+"/data/tier",schemaPath:"#/allOf/13/then/properties/data/properties/tier/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err503];
-}
-else {
-vErrors.push(err503);
-}
-errors++;
-}
-}
-if(data198.volume !== undefined){
-let data206 = data198.volume;
-if((typeof data206 !== "string") && (data206 !== null)){
-const err504 = {instancePath:instancePath+"/data/volume",schemaPath:"#/allOf/13/then/properties/data/properties/volume/type",keyword:"type",params:{type: schema31.allOf[13].then.properties.data.properties.volume.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err504];
-}
-else {
-vErrors.push(err504);
-}
-errors++;
-}
-}
-if(data198.sizeGiB !== undefined){
-let data207 = data198.sizeGiB;
-if(!(((typeof data207 == "number") && (!(data207 % 1) && !isNaN(data207))) && (isFinite(data207)))){
-const err505 = {instancePath:instancePath+"/data/sizeGiB",schemaPath:"#/allOf/13/then/properties/data/properties/sizeGiB/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err505];
-}
-else {
-vErrors.push(err505);
-}
-errors++;
-}
-if((typeof data207 == "number") && (isFinite(data207))){
-if(data207 < 0 || isNaN(data207)){
-const err506 = {instancePath:instancePath+"/data/sizeGiB",schemaPath:"#/allOf/13/then/properties/data/properties/sizeGiB/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err506];
-}
-else {
-vErrors.push(err506);
-}
-errors++;
-}
-}
-}
-if(data198.encrypted !== undefined){
-if(typeof data198.encrypted !== "boolean"){
-const err507 = {instancePath:instancePath+"/data/encrypted",schemaPath:"#/allOf/13/then/properties/data/properties/encrypted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err507];
-}
-else {
-vErrors.push(err507);
-}
-errors++;
-}
-}
-if(data198.rule !== undefined){
-if(typeof data198.rule !== "string"){
-const err508 = {instancePath:instancePath+"/data/rule",schemaPath:"#/allOf/13/then/properties/data/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err508];
-}
-else {
-vErrors.push(err508);
-}
-errors++;
-}
-}
-if(data198.seed !== undefined){
-let data210 = data198.seed;
-if((typeof data210 !== "string") && (data210 !== null)){
-const err509 = {instancePath:instancePath+"/data/seed",schemaPath:"#/allOf/13/then/properties/data/properties/seed/type",keyword:"type",params:{type: schema31.allOf[13].then.properties.data.properties.seed.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err509];
-}
-else {
-vErrors.push(err509);
-}
-errors++;
-}
-}
-}
-else {
-const err510 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/13/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err510];
-}
-else {
-vErrors.push(err510);
-}
-errors++;
-}
-}
-}
-else {
-const err511 = {instancePath,schemaPath:"#/allOf/13/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err511];
-}
-else {
-vErrors.push(err511);
-}
-errors++;
-}
-var _valid20 = _errs529 === errors;
-valid138 = _valid20;
-if(valid138){
+var _valid20 = _errs521 === errors;
+valid125 = _valid20;
+if(valid125){
 var props16 = {};
 props16.data = true;
 props16.kind = true;
 }
 }
-if(!valid138){
-const err512 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid125){
+const err501 = {instancePath,schemaPath:"#/allOf/13/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err512];
+vErrors = [err501];
 }
 else {
-vErrors.push(err512);
+vErrors.push(err501);
 }
 errors++;
 }
@@ -6768,14 +6655,157 @@ props0 = props0 || {};
 Object.assign(props0, props16);
 }
 }
-const _errs558 = errors;
-let valid142 = true;
-const _errs559 = errors;
-if(errors === _errs559){
+const _errs549 = errors;
+let valid134 = true;
+const _errs550 = errors;
+if(errors === _errs550){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing14;
 if((data.kind === undefined) && (missing14 = "kind")){
-const err513 = {};
+const err502 = {};
+if(vErrors === null){
+vErrors = [err502];
+}
+else {
+vErrors.push(err502);
+}
+errors++;
+}
+else {
+if(data.kind !== undefined){
+if("drift" !== data.kind){
+const err503 = {};
+if(vErrors === null){
+vErrors = [err503];
+}
+else {
+vErrors.push(err503);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err504 = {};
+if(vErrors === null){
+vErrors = [err504];
+}
+else {
+vErrors.push(err504);
+}
+errors++;
+}
+}
+var _valid22 = _errs550 === errors;
+errors = _errs549;
+if(vErrors !== null){
+if(_errs549){
+vErrors.length = _errs549;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid22){
+const _errs553 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err505 = {instancePath,schemaPath:"#/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err505];
+}
+else {
+vErrors.push(err505);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data204 = data.data;
+if(data204 && typeof data204 == "object" && !Array.isArray(data204)){
+if(data204.connection === undefined){
+const err506 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(vErrors === null){
+vErrors = [err506];
+}
+else {
+vErrors.push(err506);
+}
+errors++;
+}
+if(data204.units === undefined){
+const err507 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "units"},message:"must have required property '"+"units"+"'"};
+if(vErrors === null){
+vErrors = [err507];
+}
+else {
+vErrors.push(err507);
+}
+errors++;
+}
+for(const key35 in data204){
+if(!((key35 === "connection") || (key35 === "units"))){
+const err508 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err508];
+}
+else {
+vErrors.push(err508);
+}
+errors++;
+}
+}
+if(data204.connection !== undefined){
+if(typeof data204.connection !== "string"){
+const err509 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/14/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err509];
+}
+else {
+vErrors.push(err509);
+}
+errors++;
+}
+}
+if(data204.units !== undefined){
+let data206 = data204.units;
+if(Array.isArray(data206)){
+if(data206.length < 1){
+const err510 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/14/then/properties/data/properties/units/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
+if(vErrors === null){
+vErrors = [err510];
+}
+else {
+vErrors.push(err510);
+}
+errors++;
+}
+const len20 = data206.length;
+for(let i20=0; i20<len20; i20++){
+let data207 = data206[i20];
+if(data207 && typeof data207 == "object" && !Array.isArray(data207)){
+if(data207.unit === undefined){
+const err511 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'"};
+if(vErrors === null){
+vErrors = [err511];
+}
+else {
+vErrors.push(err511);
+}
+errors++;
+}
+if(data207.exitCode === undefined){
+const err512 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "exitCode"},message:"must have required property '"+"exitCode"+"'"};
+if(vErrors === null){
+vErrors = [err512];
+}
+else {
+vErrors.push(err512);
+}
+errors++;
+}
+if(data207.differences === undefined){
+const err513 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "differences"},message:"must have required property '"+"differences"+"'"};
 if(vErrors === null){
 vErrors = [err513];
 }
@@ -6784,10 +6814,8 @@ vErrors.push(err513);
 }
 errors++;
 }
-else {
-if(data.kind !== undefined){
-if("volume" !== data.kind){
-const err514 = {};
+if(data207.outputs === undefined){
+const err514 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/required",keyword:"required",params:{missingProperty: "outputs"},message:"must have required property '"+"outputs"+"'"};
 if(vErrors === null){
 vErrors = [err514];
 }
@@ -6796,11 +6824,9 @@ vErrors.push(err514);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err515 = {};
+for(const key36 in data207){
+if(!(((((key36 === "unit") || (key36 === "exitCode")) || (key36 === "differences")) || (key36 === "outputs")) || (key36 === "detail"))){
+const err515 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err515];
 }
@@ -6810,21 +6836,11 @@ vErrors.push(err515);
 errors++;
 }
 }
-var _valid21 = _errs559 === errors;
-errors = _errs558;
-if(vErrors !== null){
-if(_errs558){
-vErrors.length = _errs558;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid21){
-const _errs562 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err516 = {instancePath,schemaPath:"#/allOf/14/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data207.unit !== undefined){
+let data208 = data207.unit;
+if(typeof data208 === "string"){
+if(func5(data208) < 1){
+const err516 = {instancePath:instancePath+"/data/units/" + i20+"/unit",schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err516];
 }
@@ -6833,11 +6849,9 @@ vErrors.push(err516);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data212 = data.data;
-if(data212 && typeof data212 == "object" && !Array.isArray(data212)){
-if(data212.connection === undefined){
-const err517 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+}
+else {
+const err517 = {instancePath:instancePath+"/data/units/" + i20+"/unit",schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err517];
 }
@@ -6846,8 +6860,11 @@ vErrors.push(err517);
 }
 errors++;
 }
-if(data212.volume === undefined){
-const err518 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "volume"},message:"must have required property '"+"volume"+"'"};
+}
+if(data207.exitCode !== undefined){
+let data209 = data207.exitCode;
+if(!(((typeof data209 == "number") && (!(data209 % 1) && !isNaN(data209))) && (isFinite(data209)))){
+const err518 = {instancePath:instancePath+"/data/units/" + i20+"/exitCode",schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/exitCode/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err518];
 }
@@ -6856,8 +6873,9 @@ vErrors.push(err518);
 }
 errors++;
 }
-if(data212.snapshot === undefined){
-const err519 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "snapshot"},message:"must have required property '"+"snapshot"+"'"};
+if((typeof data209 == "number") && (isFinite(data209))){
+if(data209 > 2 || isNaN(data209)){
+const err519 = {instancePath:instancePath+"/data/units/" + i20+"/exitCode",schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/exitCode/maximum",keyword:"maximum",params:{comparison: "<=", limit: 2},message:"must be <= 2"};
 if(vErrors === null){
 vErrors = [err519];
 }
@@ -6866,8 +6884,8 @@ vErrors.push(err519);
 }
 errors++;
 }
-if(data212.zone === undefined){
-const err520 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "zone"},message:"must have required property '"+"zone"+"'"};
+if(data209 < 0 || isNaN(data209)){
+const err520 = {instancePath:instancePath+"/data/units/" + i20+"/exitCode",schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/exitCode/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err520];
 }
@@ -6876,8 +6894,17 @@ vErrors.push(err520);
 }
 errors++;
 }
-if(data212.type === undefined){
-const err521 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+}
+}
+if(data207.differences !== undefined){
+let data210 = data207.differences;
+if(Array.isArray(data210)){
+const len21 = data210.length;
+for(let i21=0; i21<len21; i21++){
+let data211 = data210[i21];
+if(data211 && typeof data211 == "object" && !Array.isArray(data211)){
+if(data211.address === undefined){
+const err521 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "address"},message:"must have required property '"+"address"+"'"};
 if(vErrors === null){
 vErrors = [err521];
 }
@@ -6886,8 +6913,8 @@ vErrors.push(err521);
 }
 errors++;
 }
-if(data212.sizeGiB === undefined){
-const err522 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "sizeGiB"},message:"must have required property '"+"sizeGiB"+"'"};
+if(data211.actions === undefined){
+const err522 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "actions"},message:"must have required property '"+"actions"+"'"};
 if(vErrors === null){
 vErrors = [err522];
 }
@@ -6896,8 +6923,8 @@ vErrors.push(err522);
 }
 errors++;
 }
-if(data212.encrypted === undefined){
-const err523 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/required",keyword:"required",params:{missingProperty: "encrypted"},message:"must have required property '"+"encrypted"+"'"};
+if(data211.attributes === undefined){
+const err523 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/differences/items/required",keyword:"required",params:{missingProperty: "attributes"},message:"must have required property '"+"attributes"+"'"};
 if(vErrors === null){
 vErrors = [err523];
 }
@@ -6906,9 +6933,9 @@ vErrors.push(err523);
 }
 errors++;
 }
-for(const key35 in data212){
-if(!(((((((key35 === "connection") || (key35 === "volume")) || (key35 === "snapshot")) || (key35 === "zone")) || (key35 === "type")) || (key35 === "sizeGiB")) || (key35 === "encrypted"))){
-const err524 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35},message:"must NOT have additional properties"};
+for(const key37 in data211){
+if(!(((key37 === "address") || (key37 === "actions")) || (key37 === "attributes"))){
+const err524 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/differences/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err524];
 }
@@ -6918,9 +6945,9 @@ vErrors.push(err524);
 errors++;
 }
 }
-if(data212.connection !== undefined){
-if(typeof data212.connection !== "string"){
-const err525 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/14/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data211.address !== undefined){
+if(typeof data211.address !== "string"){
+const err525 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/address",schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/differences/items/properties/address/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err525];
 }
@@ -6930,9 +6957,13 @@ vErrors.push(err525);
 errors++;
 }
 }
-if(data212.volume !== undefined){
-if(typeof data212.volume !== "string"){
-const err526 = {instancePath:instancePath+"/data/volume",schemaPath:"#/allOf/14/then/properties/data/properties/volume/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data211.actions !== undefined){
+let data213 = data211.actions;
+if(Array.isArray(data213)){
+const len22 = data213.length;
+for(let i22=0; i22<len22; i22++){
+if(typeof data213[i22] !== "string"){
+const err526 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/actions/" + i22,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/differences/items/properties/actions/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err526];
 }
@@ -6942,10 +6973,9 @@ vErrors.push(err526);
 errors++;
 }
 }
-if(data212.snapshot !== undefined){
-let data215 = data212.snapshot;
-if((typeof data215 !== "string") && (data215 !== null)){
-const err527 = {instancePath:instancePath+"/data/snapshot",schemaPath:"#/allOf/14/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: schema31.allOf[14].then.properties.data.properties.snapshot.type},message:"must be string,null"};
+}
+else {
+const err527 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/actions",schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/differences/items/properties/actions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err527];
 }
@@ -6955,9 +6985,13 @@ vErrors.push(err527);
 errors++;
 }
 }
-if(data212.zone !== undefined){
-if(typeof data212.zone !== "string"){
-const err528 = {instancePath:instancePath+"/data/zone",schemaPath:"#/allOf/14/then/properties/data/properties/zone/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data211.attributes !== undefined){
+let data215 = data211.attributes;
+if(Array.isArray(data215)){
+const len23 = data215.length;
+for(let i23=0; i23<len23; i23++){
+if(typeof data215[i23] !== "string"){
+const err528 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/attributes/" + i23,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err528];
 }
@@ -6967,9 +7001,9 @@ vErrors.push(err528);
 errors++;
 }
 }
-if(data212.type !== undefined){
-if(typeof data212.type !== "string"){
-const err529 = {instancePath:instancePath+"/data/type",schemaPath:"#/allOf/14/then/properties/data/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err529 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21+"/attributes",schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/differences/items/properties/attributes/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err529];
 }
@@ -6979,10 +7013,9 @@ vErrors.push(err529);
 errors++;
 }
 }
-if(data212.sizeGiB !== undefined){
-let data218 = data212.sizeGiB;
-if(!(((typeof data218 == "number") && (!(data218 % 1) && !isNaN(data218))) && (isFinite(data218)))){
-const err530 = {instancePath:instancePath+"/data/sizeGiB",schemaPath:"#/allOf/14/then/properties/data/properties/sizeGiB/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err530 = {instancePath:instancePath+"/data/units/" + i20+"/differences/" + i21,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/differences/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err530];
 }
@@ -6991,9 +7024,10 @@ vErrors.push(err530);
 }
 errors++;
 }
-if((typeof data218 == "number") && (isFinite(data218))){
-if(data218 < 0 || isNaN(data218)){
-const err531 = {instancePath:instancePath+"/data/sizeGiB",schemaPath:"#/allOf/14/then/properties/data/properties/sizeGiB/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err531 = {instancePath:instancePath+"/data/units/" + i20+"/differences",schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/differences/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err531];
 }
@@ -7003,10 +7037,13 @@ vErrors.push(err531);
 errors++;
 }
 }
-}
-if(data212.encrypted !== undefined){
-if(typeof data212.encrypted !== "boolean"){
-const err532 = {instancePath:instancePath+"/data/encrypted",schemaPath:"#/allOf/14/then/properties/data/properties/encrypted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data207.outputs !== undefined){
+let data217 = data207.outputs;
+if(Array.isArray(data217)){
+const len24 = data217.length;
+for(let i24=0; i24<len24; i24++){
+if(typeof data217[i24] !== "string"){
+const err532 = {instancePath:instancePath+"/data/units/" + i20+"/outputs/" + i24,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/outputs/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err532];
 }
@@ -7018,7 +7055,7 @@ errors++;
 }
 }
 else {
-const err533 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err533 = {instancePath:instancePath+"/data/units/" + i20+"/outputs",schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/outputs/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err533];
 }
@@ -7028,9 +7065,9 @@ vErrors.push(err533);
 errors++;
 }
 }
-}
-else {
-const err534 = {instancePath,schemaPath:"#/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data207.detail !== undefined){
+if(typeof data207.detail !== "string"){
+const err534 = {instancePath:instancePath+"/data/units/" + i20+"/detail",schemaPath:"#/allOf/14/then/properties/data/properties/units/items/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err534];
 }
@@ -7039,21 +7076,69 @@ vErrors.push(err534);
 }
 errors++;
 }
-var _valid21 = _errs562 === errors;
-valid142 = _valid21;
-if(valid142){
-var props17 = {};
-props17.data = true;
-props17.kind = true;
 }
 }
-if(!valid142){
-const err535 = {instancePath,schemaPath:"#/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err535 = {instancePath:instancePath+"/data/units/" + i20,schemaPath:"#/allOf/14/then/properties/data/properties/units/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err535];
 }
 else {
 vErrors.push(err535);
+}
+errors++;
+}
+}
+}
+else {
+const err536 = {instancePath:instancePath+"/data/units",schemaPath:"#/allOf/14/then/properties/data/properties/units/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err536];
+}
+else {
+vErrors.push(err536);
+}
+errors++;
+}
+}
+}
+else {
+const err537 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/14/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err537];
+}
+else {
+vErrors.push(err537);
+}
+errors++;
+}
+}
+}
+else {
+const err538 = {instancePath,schemaPath:"#/allOf/14/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err538];
+}
+else {
+vErrors.push(err538);
+}
+errors++;
+}
+var _valid22 = _errs553 === errors;
+valid134 = _valid22;
+if(valid134){
+var props17 = {};
+props17.data = true;
+props17.kind = true;
+}
+}
+if(!valid134){
+const err539 = {instancePath,schemaPath:"#/allOf/14/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err539];
+}
+else {
+vErrors.push(err539);
 }
 errors++;
 }
@@ -7066,76 +7151,14 @@ props0 = props0 || {};
 Object.assign(props0, props17);
 }
 }
-const _errs582 = errors;
-let valid146 = true;
-const _errs583 = errors;
-if(errors === _errs583){
+const _errs591 = errors;
+let valid150 = true;
+const _errs592 = errors;
+if(errors === _errs592){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing15;
 if((data.kind === undefined) && (missing15 = "kind")){
-const err536 = {};
-if(vErrors === null){
-vErrors = [err536];
-}
-else {
-vErrors.push(err536);
-}
-errors++;
-}
-else {
-if(data.kind !== undefined){
-if("volume-swap" !== data.kind){
-const err537 = {};
-if(vErrors === null){
-vErrors = [err537];
-}
-else {
-vErrors.push(err537);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err538 = {};
-if(vErrors === null){
-vErrors = [err538];
-}
-else {
-vErrors.push(err538);
-}
-errors++;
-}
-}
-var _valid22 = _errs583 === errors;
-errors = _errs582;
-if(vErrors !== null){
-if(_errs582){
-vErrors.length = _errs582;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid22){
-const _errs586 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err539 = {instancePath,schemaPath:"#/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err539];
-}
-else {
-vErrors.push(err539);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data221 = data.data;
-if(data221 && typeof data221 == "object" && !Array.isArray(data221)){
-if(data221.connection === undefined){
-const err540 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+const err540 = {};
 if(vErrors === null){
 vErrors = [err540];
 }
@@ -7144,8 +7167,10 @@ vErrors.push(err540);
 }
 errors++;
 }
-if(data221.workload === undefined){
-const err541 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "workload"},message:"must have required property '"+"workload"+"'"};
+else {
+if(data.kind !== undefined){
+if("volume-snapshot" !== data.kind){
+const err541 = {};
 if(vErrors === null){
 vErrors = [err541];
 }
@@ -7154,8 +7179,11 @@ vErrors.push(err541);
 }
 errors++;
 }
-if(data221.claim === undefined){
-const err542 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "claim"},message:"must have required property '"+"claim"+"'"};
+}
+}
+}
+else {
+const err542 = {};
 if(vErrors === null){
 vErrors = [err542];
 }
@@ -7164,8 +7192,22 @@ vErrors.push(err542);
 }
 errors++;
 }
-if(data221.from === undefined){
-const err543 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+}
+var _valid23 = _errs592 === errors;
+errors = _errs591;
+if(vErrors !== null){
+if(_errs591){
+vErrors.length = _errs591;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid23){
+const _errs595 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err543 = {instancePath,schemaPath:"#/allOf/15/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err543];
 }
@@ -7174,8 +7216,11 @@ vErrors.push(err543);
 }
 errors++;
 }
-if(data221.to === undefined){
-const err544 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+if(data.data !== undefined){
+let data221 = data.data;
+if(data221 && typeof data221 == "object" && !Array.isArray(data221)){
+if(data221.connection === undefined){
+const err544 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err544];
 }
@@ -7194,8 +7239,8 @@ vErrors.push(err545);
 }
 errors++;
 }
-if(data221.zone === undefined){
-const err546 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "zone"},message:"must have required property '"+"zone"+"'"};
+if(data221.origin === undefined){
+const err546 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "origin"},message:"must have required property '"+"origin"+"'"};
 if(vErrors === null){
 vErrors = [err546];
 }
@@ -7204,9 +7249,8 @@ vErrors.push(err546);
 }
 errors++;
 }
-for(const key36 in data221){
-if(!(((((((key36 === "connection") || (key36 === "workload")) || (key36 === "claim")) || (key36 === "from")) || (key36 === "to")) || (key36 === "snapshot")) || (key36 === "zone"))){
-const err547 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
+if(data221.startedAt === undefined){
+const err547 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "startedAt"},message:"must have required property '"+"startedAt"+"'"};
 if(vErrors === null){
 vErrors = [err547];
 }
@@ -7215,10 +7259,8 @@ vErrors.push(err547);
 }
 errors++;
 }
-}
-if(data221.connection !== undefined){
-if(typeof data221.connection !== "string"){
-const err548 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/15/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data221.owner === undefined){
+const err548 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "owner"},message:"must have required property '"+"owner"+"'"};
 if(vErrors === null){
 vErrors = [err548];
 }
@@ -7227,10 +7269,8 @@ vErrors.push(err548);
 }
 errors++;
 }
-}
-if(data221.workload !== undefined){
-if(typeof data221.workload !== "string"){
-const err549 = {instancePath:instancePath+"/data/workload",schemaPath:"#/allOf/15/then/properties/data/properties/workload/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data221.state === undefined){
+const err549 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "state"},message:"must have required property '"+"state"+"'"};
 if(vErrors === null){
 vErrors = [err549];
 }
@@ -7239,10 +7279,8 @@ vErrors.push(err549);
 }
 errors++;
 }
-}
-if(data221.claim !== undefined){
-if(typeof data221.claim !== "string"){
-const err550 = {instancePath:instancePath+"/data/claim",schemaPath:"#/allOf/15/then/properties/data/properties/claim/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data221.tier === undefined){
+const err550 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "tier"},message:"must have required property '"+"tier"+"'"};
 if(vErrors === null){
 vErrors = [err550];
 }
@@ -7251,10 +7289,8 @@ vErrors.push(err550);
 }
 errors++;
 }
-}
-if(data221.from !== undefined){
-if(typeof data221.from !== "string"){
-const err551 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/15/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data221.volume === undefined){
+const err551 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "volume"},message:"must have required property '"+"volume"+"'"};
 if(vErrors === null){
 vErrors = [err551];
 }
@@ -7263,10 +7299,8 @@ vErrors.push(err551);
 }
 errors++;
 }
-}
-if(data221.to !== undefined){
-if(typeof data221.to !== "string"){
-const err552 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/15/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data221.sizeGiB === undefined){
+const err552 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "sizeGiB"},message:"must have required property '"+"sizeGiB"+"'"};
 if(vErrors === null){
 vErrors = [err552];
 }
@@ -7275,11 +7309,8 @@ vErrors.push(err552);
 }
 errors++;
 }
-}
-if(data221.snapshot !== undefined){
-let data227 = data221.snapshot;
-if((typeof data227 !== "string") && (data227 !== null)){
-const err553 = {instancePath:instancePath+"/data/snapshot",schemaPath:"#/allOf/15/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.properties.snapshot.type},message:"must be string,null"};
+if(data221.encrypted === undefined){
+const err553 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "encrypted"},message:"must have required property '"+"encrypted"+"'"};
 if(vErrors === null){
 vErrors = [err553];
 }
@@ -7288,10 +7319,8 @@ vErrors.push(err553);
 }
 errors++;
 }
-}
-if(data221.zone !== undefined){
-if(typeof data221.zone !== "string"){
-const err554 = {instancePath:instancePath+"/data/zone",schemaPath:"#/allOf/15/then/properties/data/properties/zone/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data221.rule === undefined){
+const err554 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "rule"},message:"must have required property '"+"rule"+"'"};
 if(vErrors === null){
 vErrors = [err554];
 }
@@ -7300,10 +7329,8 @@ vErrors.push(err554);
 }
 errors++;
 }
-}
-}
-else {
-const err555 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data221.seed === undefined){
+const err555 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/required",keyword:"required",params:{missingProperty: "seed"},message:"must have required property '"+"seed"+"'"};
 if(vErrors === null){
 vErrors = [err555];
 }
@@ -7312,10 +7339,9 @@ vErrors.push(err555);
 }
 errors++;
 }
-}
-}
-else {
-const err556 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key38 in data221){
+if(!(func1.call(schema31.allOf[15].then.properties.data.properties, key38))){
+const err556 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err556];
 }
@@ -7324,21 +7350,218 @@ vErrors.push(err556);
 }
 errors++;
 }
-var _valid22 = _errs586 === errors;
-valid146 = _valid22;
-if(valid146){
-var props18 = {};
-props18.data = true;
-props18.kind = true;
 }
-}
-if(!valid146){
-const err557 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data221.connection !== undefined){
+if(typeof data221.connection !== "string"){
+const err557 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/15/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err557];
 }
 else {
 vErrors.push(err557);
+}
+errors++;
+}
+}
+if(data221.snapshot !== undefined){
+if(typeof data221.snapshot !== "string"){
+const err558 = {instancePath:instancePath+"/data/snapshot",schemaPath:"#/allOf/15/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err558];
+}
+else {
+vErrors.push(err558);
+}
+errors++;
+}
+}
+if(data221.origin !== undefined){
+let data224 = data221.origin;
+if(!((data224 === "drill") || (data224 === "schedule"))){
+const err559 = {instancePath:instancePath+"/data/origin",schemaPath:"#/allOf/15/then/properties/data/properties/origin/enum",keyword:"enum",params:{allowedValues: schema31.allOf[15].then.properties.data.properties.origin.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err559];
+}
+else {
+vErrors.push(err559);
+}
+errors++;
+}
+}
+if(data221.startedAt !== undefined){
+let data225 = data221.startedAt;
+if(typeof data225 === "string"){
+if(!pattern4.test(data225)){
+const err560 = {instancePath:instancePath+"/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/properties/startedAt/pattern",keyword:"pattern",params:{pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"},message:"must match pattern \""+"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$"+"\""};
+if(vErrors === null){
+vErrors = [err560];
+}
+else {
+vErrors.push(err560);
+}
+errors++;
+}
+}
+else {
+const err561 = {instancePath:instancePath+"/data/startedAt",schemaPath:"#/allOf/15/then/properties/data/properties/startedAt/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err561];
+}
+else {
+vErrors.push(err561);
+}
+errors++;
+}
+}
+if(data221.owner !== undefined){
+if(typeof data221.owner !== "string"){
+const err562 = {instancePath:instancePath+"/data/owner",schemaPath:"#/allOf/15/then/properties/data/properties/owner/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err562];
+}
+else {
+vErrors.push(err562);
+}
+errors++;
+}
+}
+if(data221.state !== undefined){
+if(typeof data221.state !== "string"){
+const err563 = {instancePath:instancePath+"/data/state",schemaPath:"#/allOf/15/then/properties/data/properties/state/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err563];
+}
+else {
+vErrors.push(err563);
+}
+errors++;
+}
+}
+if(data221.tier !== undefined){
+if(typeof data221.tier !== "string"){
+const err564 = {instancePath:instancePath+"/data/tier",schemaPath:"#/allOf/15/then/properties/data/properties/tier/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err564];
+}
+else {
+vErrors.push(err564);
+}
+errors++;
+}
+}
+if(data221.volume !== undefined){
+let data229 = data221.volume;
+if((typeof data229 !== "string") && (data229 !== null)){
+const err565 = {instancePath:instancePath+"/data/volume",schemaPath:"#/allOf/15/then/properties/data/properties/volume/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.properties.volume.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err565];
+}
+else {
+vErrors.push(err565);
+}
+errors++;
+}
+}
+if(data221.sizeGiB !== undefined){
+let data230 = data221.sizeGiB;
+if(!(((typeof data230 == "number") && (!(data230 % 1) && !isNaN(data230))) && (isFinite(data230)))){
+const err566 = {instancePath:instancePath+"/data/sizeGiB",schemaPath:"#/allOf/15/then/properties/data/properties/sizeGiB/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err566];
+}
+else {
+vErrors.push(err566);
+}
+errors++;
+}
+if((typeof data230 == "number") && (isFinite(data230))){
+if(data230 < 0 || isNaN(data230)){
+const err567 = {instancePath:instancePath+"/data/sizeGiB",schemaPath:"#/allOf/15/then/properties/data/properties/sizeGiB/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err567];
+}
+else {
+vErrors.push(err567);
+}
+errors++;
+}
+}
+}
+if(data221.encrypted !== undefined){
+if(typeof data221.encrypted !== "boolean"){
+const err568 = {instancePath:instancePath+"/data/encrypted",schemaPath:"#/allOf/15/then/properties/data/properties/encrypted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err568];
+}
+else {
+vErrors.push(err568);
+}
+errors++;
+}
+}
+if(data221.rule !== undefined){
+if(typeof data221.rule !== "string"){
+const err569 = {instancePath:instancePath+"/data/rule",schemaPath:"#/allOf/15/then/properties/data/properties/rule/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err569];
+}
+else {
+vErrors.push(err569);
+}
+errors++;
+}
+}
+if(data221.seed !== undefined){
+let data233 = data221.seed;
+if((typeof data233 !== "string") && (data233 !== null)){
+const err570 = {instancePath:instancePath+"/data/seed",schemaPath:"#/allOf/15/then/properties/data/properties/seed/type",keyword:"type",params:{type: schema31.allOf[15].then.properties.data.properties.seed.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err570];
+}
+else {
+vErrors.push(err570);
+}
+errors++;
+}
+}
+}
+else {
+const err571 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/15/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err571];
+}
+else {
+vErrors.push(err571);
+}
+errors++;
+}
+}
+}
+else {
+const err572 = {instancePath,schemaPath:"#/allOf/15/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err572];
+}
+else {
+vErrors.push(err572);
+}
+errors++;
+}
+var _valid23 = _errs595 === errors;
+valid150 = _valid23;
+if(valid150){
+var props18 = {};
+props18.data = true;
+props18.kind = true;
+}
+}
+if(!valid150){
+const err573 = {instancePath,schemaPath:"#/allOf/15/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err573];
+}
+else {
+vErrors.push(err573);
 }
 errors++;
 }
@@ -7351,31 +7574,31 @@ props0 = props0 || {};
 Object.assign(props0, props18);
 }
 }
-const _errs606 = errors;
-let valid150 = true;
-const _errs607 = errors;
-if(errors === _errs607){
+const _errs624 = errors;
+let valid154 = true;
+const _errs625 = errors;
+if(errors === _errs625){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing16;
 if((data.kind === undefined) && (missing16 = "kind")){
-const err558 = {};
+const err574 = {};
 if(vErrors === null){
-vErrors = [err558];
+vErrors = [err574];
 }
 else {
-vErrors.push(err558);
+vErrors.push(err574);
 }
 errors++;
 }
 else {
 if(data.kind !== undefined){
-if("residue" !== data.kind){
-const err559 = {};
+if("volume" !== data.kind){
+const err575 = {};
 if(vErrors === null){
-vErrors = [err559];
+vErrors = [err575];
 }
 else {
-vErrors.push(err559);
+vErrors.push(err575);
 }
 errors++;
 }
@@ -7383,189 +7606,260 @@ errors++;
 }
 }
 else {
-const err560 = {};
+const err576 = {};
 if(vErrors === null){
-vErrors = [err560];
+vErrors = [err576];
 }
 else {
-vErrors.push(err560);
+vErrors.push(err576);
 }
 errors++;
 }
 }
-var _valid23 = _errs607 === errors;
-errors = _errs606;
+var _valid24 = _errs625 === errors;
+errors = _errs624;
 if(vErrors !== null){
-if(_errs606){
-vErrors.length = _errs606;
+if(_errs624){
+vErrors.length = _errs624;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid23){
-const _errs610 = errors;
+if(_valid24){
+const _errs628 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err561 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err577 = {instancePath,schemaPath:"#/allOf/16/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err561];
+vErrors = [err577];
 }
 else {
-vErrors.push(err561);
+vErrors.push(err577);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data230 = data.data;
-if(data230 && typeof data230 == "object" && !Array.isArray(data230)){
-if(data230.left === undefined){
-const err562 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+let data235 = data.data;
+if(data235 && typeof data235 == "object" && !Array.isArray(data235)){
+if(data235.connection === undefined){
+const err578 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
-vErrors = [err562];
+vErrors = [err578];
 }
 else {
-vErrors.push(err562);
+vErrors.push(err578);
 }
 errors++;
 }
-for(const key37 in data230){
-if(!(key37 === "left")){
-const err563 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
+if(data235.volume === undefined){
+const err579 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "volume"},message:"must have required property '"+"volume"+"'"};
 if(vErrors === null){
-vErrors = [err563];
+vErrors = [err579];
 }
 else {
-vErrors.push(err563);
+vErrors.push(err579);
 }
 errors++;
 }
-}
-if(data230.left !== undefined){
-let data231 = data230.left;
-if(Array.isArray(data231)){
-const len25 = data231.length;
-for(let i25=0; i25<len25; i25++){
-let data232 = data231[i25];
-if(data232 && typeof data232 == "object" && !Array.isArray(data232)){
-if(data232.system === undefined){
-const err564 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/16/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data235.snapshot === undefined){
+const err580 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "snapshot"},message:"must have required property '"+"snapshot"+"'"};
 if(vErrors === null){
-vErrors = [err564];
+vErrors = [err580];
 }
 else {
-vErrors.push(err564);
+vErrors.push(err580);
 }
 errors++;
 }
-if(data232.object === undefined){
-const err565 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/16/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data235.zone === undefined){
+const err581 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "zone"},message:"must have required property '"+"zone"+"'"};
 if(vErrors === null){
-vErrors = [err565];
+vErrors = [err581];
 }
 else {
-vErrors.push(err565);
+vErrors.push(err581);
 }
 errors++;
 }
-for(const key38 in data232){
-if(!((key38 === "system") || (key38 === "object"))){
-const err566 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/16/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
+if(data235.type === undefined){
+const err582 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
-vErrors = [err566];
+vErrors = [err582];
 }
 else {
-vErrors.push(err566);
+vErrors.push(err582);
 }
 errors++;
 }
-}
-if(data232.system !== undefined){
-if(typeof data232.system !== "string"){
-const err567 = {instancePath:instancePath+"/data/left/" + i25+"/system",schemaPath:"#/allOf/16/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data235.sizeGiB === undefined){
+const err583 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "sizeGiB"},message:"must have required property '"+"sizeGiB"+"'"};
 if(vErrors === null){
-vErrors = [err567];
+vErrors = [err583];
 }
 else {
-vErrors.push(err567);
+vErrors.push(err583);
 }
 errors++;
 }
-}
-if(data232.object !== undefined){
-if(typeof data232.object !== "string"){
-const err568 = {instancePath:instancePath+"/data/left/" + i25+"/object",schemaPath:"#/allOf/16/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data235.encrypted === undefined){
+const err584 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/required",keyword:"required",params:{missingProperty: "encrypted"},message:"must have required property '"+"encrypted"+"'"};
 if(vErrors === null){
-vErrors = [err568];
+vErrors = [err584];
 }
 else {
-vErrors.push(err568);
+vErrors.push(err584);
+}
+errors++;
+}
+for(const key39 in data235){
+if(!(((((((key39 === "connection") || (key39 === "volume")) || (key39 === "snapshot")) || (key39 === "zone")) || (key39 === "type")) || (key39 === "sizeGiB")) || (key39 === "encrypted"))){
+const err585 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err585];
+}
+else {
+vErrors.push(err585);
 }
 errors++;
 }
 }
-}
-else {
-const err569 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/16/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data235.connection !== undefined){
+if(typeof data235.connection !== "string"){
+const err586 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/16/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err569];
+vErrors = [err586];
 }
 else {
-vErrors.push(err569);
+vErrors.push(err586);
+}
+errors++;
+}
+}
+if(data235.volume !== undefined){
+if(typeof data235.volume !== "string"){
+const err587 = {instancePath:instancePath+"/data/volume",schemaPath:"#/allOf/16/then/properties/data/properties/volume/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err587];
+}
+else {
+vErrors.push(err587);
+}
+errors++;
+}
+}
+if(data235.snapshot !== undefined){
+let data238 = data235.snapshot;
+if((typeof data238 !== "string") && (data238 !== null)){
+const err588 = {instancePath:instancePath+"/data/snapshot",schemaPath:"#/allOf/16/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: schema31.allOf[16].then.properties.data.properties.snapshot.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err588];
+}
+else {
+vErrors.push(err588);
+}
+errors++;
+}
+}
+if(data235.zone !== undefined){
+if(typeof data235.zone !== "string"){
+const err589 = {instancePath:instancePath+"/data/zone",schemaPath:"#/allOf/16/then/properties/data/properties/zone/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err589];
+}
+else {
+vErrors.push(err589);
+}
+errors++;
+}
+}
+if(data235.type !== undefined){
+if(typeof data235.type !== "string"){
+const err590 = {instancePath:instancePath+"/data/type",schemaPath:"#/allOf/16/then/properties/data/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err590];
+}
+else {
+vErrors.push(err590);
+}
+errors++;
+}
+}
+if(data235.sizeGiB !== undefined){
+let data241 = data235.sizeGiB;
+if(!(((typeof data241 == "number") && (!(data241 % 1) && !isNaN(data241))) && (isFinite(data241)))){
+const err591 = {instancePath:instancePath+"/data/sizeGiB",schemaPath:"#/allOf/16/then/properties/data/properties/sizeGiB/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err591];
+}
+else {
+vErrors.push(err591);
+}
+errors++;
+}
+if((typeof data241 == "number") && (isFinite(data241))){
+if(data241 < 0 || isNaN(data241)){
+const err592 = {instancePath:instancePath+"/data/sizeGiB",schemaPath:"#/allOf/16/then/properties/data/properties/sizeGiB/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err592];
+}
+else {
+vErrors.push(err592);
+}
+errors++;
+}
+}
+}
+if(data235.encrypted !== undefined){
+if(typeof data235.encrypted !== "boolean"){
+const err593 = {instancePath:instancePath+"/data/encrypted",schemaPath:"#/allOf/16/then/properties/data/properties/encrypted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err593];
+}
+else {
+vErrors.push(err593);
 }
 errors++;
 }
 }
 }
 else {
-const err570 = {instancePath:instancePath+"/data/left",schemaPath:"#/allOf/16/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err594 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err570];
+vErrors = [err594];
 }
 else {
-vErrors.push(err570);
+vErrors.push(err594);
 }
 errors++;
 }
 }
 }
 else {
-const err571 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/16/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err595 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err571];
+vErrors = [err595];
 }
 else {
-vErrors.push(err571);
+vErrors.push(err595);
 }
 errors++;
 }
-}
-}
-else {
-const err572 = {instancePath,schemaPath:"#/allOf/16/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err572];
-}
-else {
-vErrors.push(err572);
-}
-errors++;
-}
-var _valid23 = _errs610 === errors;
-valid150 = _valid23;
-if(valid150){
+var _valid24 = _errs628 === errors;
+valid154 = _valid24;
+if(valid154){
 var props19 = {};
 props19.data = true;
 props19.kind = true;
 }
 }
-if(!valid150){
-const err573 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid154){
+const err596 = {instancePath,schemaPath:"#/allOf/16/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err573];
+vErrors = [err596];
 }
 else {
-vErrors.push(err573);
+vErrors.push(err596);
 }
 errors++;
 }
@@ -7578,60 +7872,572 @@ props0 = props0 || {};
 Object.assign(props0, props19);
 }
 }
+const _errs648 = errors;
+let valid158 = true;
+const _errs649 = errors;
+if(errors === _errs649){
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.kind === undefined){
-const err574 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+let missing17;
+if((data.kind === undefined) && (missing17 = "kind")){
+const err597 = {};
 if(vErrors === null){
-vErrors = [err574];
+vErrors = [err597];
 }
 else {
-vErrors.push(err574);
+vErrors.push(err597);
+}
+errors++;
+}
+else {
+if(data.kind !== undefined){
+if("volume-swap" !== data.kind){
+const err598 = {};
+if(vErrors === null){
+vErrors = [err598];
+}
+else {
+vErrors.push(err598);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err599 = {};
+if(vErrors === null){
+vErrors = [err599];
+}
+else {
+vErrors.push(err599);
+}
+errors++;
+}
+}
+var _valid25 = _errs649 === errors;
+errors = _errs648;
+if(vErrors !== null){
+if(_errs648){
+vErrors.length = _errs648;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid25){
+const _errs652 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err600 = {instancePath,schemaPath:"#/allOf/17/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err600];
+}
+else {
+vErrors.push(err600);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data244 = data.data;
+if(data244 && typeof data244 == "object" && !Array.isArray(data244)){
+if(data244.connection === undefined){
+const err601 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
+if(vErrors === null){
+vErrors = [err601];
+}
+else {
+vErrors.push(err601);
+}
+errors++;
+}
+if(data244.workload === undefined){
+const err602 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "workload"},message:"must have required property '"+"workload"+"'"};
+if(vErrors === null){
+vErrors = [err602];
+}
+else {
+vErrors.push(err602);
+}
+errors++;
+}
+if(data244.claim === undefined){
+const err603 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "claim"},message:"must have required property '"+"claim"+"'"};
+if(vErrors === null){
+vErrors = [err603];
+}
+else {
+vErrors.push(err603);
+}
+errors++;
+}
+if(data244.from === undefined){
+const err604 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "from"},message:"must have required property '"+"from"+"'"};
+if(vErrors === null){
+vErrors = [err604];
+}
+else {
+vErrors.push(err604);
+}
+errors++;
+}
+if(data244.to === undefined){
+const err605 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "to"},message:"must have required property '"+"to"+"'"};
+if(vErrors === null){
+vErrors = [err605];
+}
+else {
+vErrors.push(err605);
+}
+errors++;
+}
+if(data244.snapshot === undefined){
+const err606 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "snapshot"},message:"must have required property '"+"snapshot"+"'"};
+if(vErrors === null){
+vErrors = [err606];
+}
+else {
+vErrors.push(err606);
+}
+errors++;
+}
+if(data244.zone === undefined){
+const err607 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/required",keyword:"required",params:{missingProperty: "zone"},message:"must have required property '"+"zone"+"'"};
+if(vErrors === null){
+vErrors = [err607];
+}
+else {
+vErrors.push(err607);
+}
+errors++;
+}
+for(const key40 in data244){
+if(!(((((((key40 === "connection") || (key40 === "workload")) || (key40 === "claim")) || (key40 === "from")) || (key40 === "to")) || (key40 === "snapshot")) || (key40 === "zone"))){
+const err608 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key40},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err608];
+}
+else {
+vErrors.push(err608);
+}
+errors++;
+}
+}
+if(data244.connection !== undefined){
+if(typeof data244.connection !== "string"){
+const err609 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/17/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err609];
+}
+else {
+vErrors.push(err609);
+}
+errors++;
+}
+}
+if(data244.workload !== undefined){
+if(typeof data244.workload !== "string"){
+const err610 = {instancePath:instancePath+"/data/workload",schemaPath:"#/allOf/17/then/properties/data/properties/workload/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err610];
+}
+else {
+vErrors.push(err610);
+}
+errors++;
+}
+}
+if(data244.claim !== undefined){
+if(typeof data244.claim !== "string"){
+const err611 = {instancePath:instancePath+"/data/claim",schemaPath:"#/allOf/17/then/properties/data/properties/claim/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err611];
+}
+else {
+vErrors.push(err611);
+}
+errors++;
+}
+}
+if(data244.from !== undefined){
+if(typeof data244.from !== "string"){
+const err612 = {instancePath:instancePath+"/data/from",schemaPath:"#/allOf/17/then/properties/data/properties/from/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err612];
+}
+else {
+vErrors.push(err612);
+}
+errors++;
+}
+}
+if(data244.to !== undefined){
+if(typeof data244.to !== "string"){
+const err613 = {instancePath:instancePath+"/data/to",schemaPath:"#/allOf/17/then/properties/data/properties/to/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err613];
+}
+else {
+vErrors.push(err613);
+}
+errors++;
+}
+}
+if(data244.snapshot !== undefined){
+let data250 = data244.snapshot;
+if((typeof data250 !== "string") && (data250 !== null)){
+const err614 = {instancePath:instancePath+"/data/snapshot",schemaPath:"#/allOf/17/then/properties/data/properties/snapshot/type",keyword:"type",params:{type: schema31.allOf[17].then.properties.data.properties.snapshot.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err614];
+}
+else {
+vErrors.push(err614);
+}
+errors++;
+}
+}
+if(data244.zone !== undefined){
+if(typeof data244.zone !== "string"){
+const err615 = {instancePath:instancePath+"/data/zone",schemaPath:"#/allOf/17/then/properties/data/properties/zone/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err615];
+}
+else {
+vErrors.push(err615);
+}
+errors++;
+}
+}
+}
+else {
+const err616 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/17/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err616];
+}
+else {
+vErrors.push(err616);
+}
+errors++;
+}
+}
+}
+else {
+const err617 = {instancePath,schemaPath:"#/allOf/17/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err617];
+}
+else {
+vErrors.push(err617);
+}
+errors++;
+}
+var _valid25 = _errs652 === errors;
+valid158 = _valid25;
+if(valid158){
+var props20 = {};
+props20.data = true;
+props20.kind = true;
+}
+}
+if(!valid158){
+const err618 = {instancePath,schemaPath:"#/allOf/17/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err618];
+}
+else {
+vErrors.push(err618);
+}
+errors++;
+}
+if(props0 !== true && props20 !== undefined){
+if(props20 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props20);
+}
+}
+const _errs672 = errors;
+let valid162 = true;
+const _errs673 = errors;
+if(errors === _errs673){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing18;
+if((data.kind === undefined) && (missing18 = "kind")){
+const err619 = {};
+if(vErrors === null){
+vErrors = [err619];
+}
+else {
+vErrors.push(err619);
+}
+errors++;
+}
+else {
+if(data.kind !== undefined){
+if("residue" !== data.kind){
+const err620 = {};
+if(vErrors === null){
+vErrors = [err620];
+}
+else {
+vErrors.push(err620);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err621 = {};
+if(vErrors === null){
+vErrors = [err621];
+}
+else {
+vErrors.push(err621);
+}
+errors++;
+}
+}
+var _valid26 = _errs673 === errors;
+errors = _errs672;
+if(vErrors !== null){
+if(_errs672){
+vErrors.length = _errs672;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid26){
+const _errs676 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err622 = {instancePath,schemaPath:"#/allOf/18/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err622];
+}
+else {
+vErrors.push(err622);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data253 = data.data;
+if(data253 && typeof data253 == "object" && !Array.isArray(data253)){
+if(data253.left === undefined){
+const err623 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(vErrors === null){
+vErrors = [err623];
+}
+else {
+vErrors.push(err623);
+}
+errors++;
+}
+for(const key41 in data253){
+if(!(key41 === "left")){
+const err624 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err624];
+}
+else {
+vErrors.push(err624);
+}
+errors++;
+}
+}
+if(data253.left !== undefined){
+let data254 = data253.left;
+if(Array.isArray(data254)){
+const len25 = data254.length;
+for(let i25=0; i25<len25; i25++){
+let data255 = data254[i25];
+if(data255 && typeof data255 == "object" && !Array.isArray(data255)){
+if(data255.system === undefined){
+const err625 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err625];
+}
+else {
+vErrors.push(err625);
+}
+errors++;
+}
+if(data255.object === undefined){
+const err626 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err626];
+}
+else {
+vErrors.push(err626);
+}
+errors++;
+}
+for(const key42 in data255){
+if(!((key42 === "system") || (key42 === "object"))){
+const err627 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err627];
+}
+else {
+vErrors.push(err627);
+}
+errors++;
+}
+}
+if(data255.system !== undefined){
+if(typeof data255.system !== "string"){
+const err628 = {instancePath:instancePath+"/data/left/" + i25+"/system",schemaPath:"#/allOf/18/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err628];
+}
+else {
+vErrors.push(err628);
+}
+errors++;
+}
+}
+if(data255.object !== undefined){
+if(typeof data255.object !== "string"){
+const err629 = {instancePath:instancePath+"/data/left/" + i25+"/object",schemaPath:"#/allOf/18/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err629];
+}
+else {
+vErrors.push(err629);
+}
+errors++;
+}
+}
+}
+else {
+const err630 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err630];
+}
+else {
+vErrors.push(err630);
+}
+errors++;
+}
+}
+}
+else {
+const err631 = {instancePath:instancePath+"/data/left",schemaPath:"#/allOf/18/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err631];
+}
+else {
+vErrors.push(err631);
+}
+errors++;
+}
+}
+}
+else {
+const err632 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err632];
+}
+else {
+vErrors.push(err632);
+}
+errors++;
+}
+}
+}
+else {
+const err633 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err633];
+}
+else {
+vErrors.push(err633);
+}
+errors++;
+}
+var _valid26 = _errs676 === errors;
+valid162 = _valid26;
+if(valid162){
+var props21 = {};
+props21.data = true;
+props21.kind = true;
+}
+}
+if(!valid162){
+const err634 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err634];
+}
+else {
+vErrors.push(err634);
+}
+errors++;
+}
+if(props0 !== true && props21 !== undefined){
+if(props21 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props21);
+}
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.kind === undefined){
+const err635 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err635];
+}
+else {
+vErrors.push(err635);
 }
 errors++;
 }
 if(data.data === undefined){
-const err575 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err636 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err575];
+vErrors = [err636];
 }
 else {
-vErrors.push(err575);
+vErrors.push(err636);
 }
 errors++;
 }
-for(const key39 in data){
-if(!((key39 === "kind") || (key39 === "data"))){
-const err576 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
+for(const key43 in data){
+if(!((key43 === "kind") || (key43 === "data"))){
+const err637 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err576];
+vErrors = [err637];
 }
 else {
-vErrors.push(err576);
+vErrors.push(err637);
 }
 errors++;
 }
 }
 if(data.kind !== undefined){
-let data235 = data.kind;
-if(!(((((((((((((((((data235 === "backup") || (data235 === "restore-target")) || (data235 === "wal-end")) || (data235 === "archive")) || (data235 === "reference")) || (data235 === "reconciliation")) || (data235 === "health-checks")) || (data235 === "isolation")) || (data235 === "production-fingerprint")) || (data235 === "infrastructure-code")) || (data235 === "infrastructure-plan")) || (data235 === "infrastructure-state")) || (data235 === "drift")) || (data235 === "volume-snapshot")) || (data235 === "volume")) || (data235 === "volume-swap")) || (data235 === "residue"))){
-const err577 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.kind.enum},message:"must be equal to one of the allowed values"};
+let data258 = data.kind;
+if(!(((((((((((((((((((data258 === "backup") || (data258 === "restore-target")) || (data258 === "wal-end")) || (data258 === "archive")) || (data258 === "reference")) || (data258 === "reconciliation")) || (data258 === "health-checks")) || (data258 === "isolation")) || (data258 === "production-fingerprint")) || (data258 === "cluster-state")) || (data258 === "archiving")) || (data258 === "infrastructure-code")) || (data258 === "infrastructure-plan")) || (data258 === "infrastructure-state")) || (data258 === "drift")) || (data258 === "volume-snapshot")) || (data258 === "volume")) || (data258 === "volume-swap")) || (data258 === "residue"))){
+const err638 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.kind.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err577];
+vErrors = [err638];
 }
 else {
-vErrors.push(err577);
+vErrors.push(err638);
 }
 errors++;
 }
 }
 }
 else {
-const err578 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err639 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err578];
+vErrors = [err639];
 }
 else {
-vErrors.push(err578);
+vErrors.push(err639);
 }
 errors++;
 }

@@ -5,6 +5,13 @@ import { lazyRegistry } from '../engine/registry.js';
 
 const steps: Record<string, () => Promise<StepDefinition>> = {
   'assert': async () => (await import('../steps/general/assert.js')).step,
+  'cnpg.backup': async () => (await import('../steps/cnpg/backup.js')).step,
+  'cnpg.failover': async () => (await import('../steps/cnpg/failover.js')).step,
+  'cnpg.fence': async () => (await import('../steps/cnpg/fence.js')).step,
+  'cnpg.lift-fence': async () => (await import('../steps/cnpg/lift-fence.js')).step,
+  'cnpg.restore': async () => (await import('../steps/cnpg/restore.js')).step,
+  'cnpg.status': async () => (await import('../steps/cnpg/status.js')).step,
+  'cnpg.switchover': async () => (await import('../steps/cnpg/switchover.js')).step,
   'drill.fault': async () => (await import('../steps/drill/fault.js')).step,
   'ec2.attach': async () => (await import('../steps/ec2/attach.js')).step,
   'ec2.create-volume': async () => (await import('../steps/ec2/create-volume.js')).step,
@@ -31,6 +38,7 @@ const steps: Record<string, () => Promise<StepDefinition>> = {
 };
 
 const probes: Record<string, () => Promise<ProbeDefinition>> = {
+  'cnpg.states': async () => (await import('../steps/cnpg/states.js')).probe,
   'http.availability': async () => (await import('../steps/http/availability.js')).probe,
   'postgres.archive': async () => (await import('../steps/postgres/archive.js')).probe,
   'postgres.availability': async () => (await import('../steps/postgres/availability.js')).probe,
@@ -41,11 +49,13 @@ const probes: Record<string, () => Promise<ProbeDefinition>> = {
 
 const provisioners: Record<string, () => Promise<ProvisionerDefinition>> = {
   'aws': async () => (await import('../clients/provision/aws.js')).provisioner,
+  'cnpg': async () => (await import('../clients/provision/cnpg.js')).provisioner,
   'directory': async () => (await import('../clients/provision/directory.js')).provisioner,
   'embedded-postgres': async () => (await import('../clients/provision/embedded-postgres.js')).provisioner,
   'existing-postgres': async () => (await import('../clients/provision/existing-postgres.js')).provisioner,
   'kubeconfig': async () => (await import('../clients/provision/kubeconfig.js')).provisioner,
   'pgbackrest': async () => (await import('../clients/provision/pgbackrest.js')).provisioner,
+  'restored-cnpg': async () => (await import('../clients/provision/restored-cnpg.js')).provisioner,
   'restored-postgres': async () => (await import('../clients/provision/restored-postgres.js')).provisioner,
   'terraform': async () => (await import('../clients/provision/terraform.js')).provisioner,
 };

@@ -182,6 +182,11 @@ export interface StepContext extends BaseContext {
   nextSample(id: string): Promise<void>;
   /** Journals a part of the step that has its own time and result (a unit of infrastructure): the whole data of the event `unit.<kind>`. */
   unit<K extends 'running' | 'finished'>(kind: K, data: EventDataOf<`unit.${K}`>): Promise<void>;
+  /**
+   * Has a connection that this step has just made real looked at again by its provisioner: where it listens, who may log in.
+   * Resolves once its new details are journaled; ports find it from then on.
+   */
+  provision(connection: string): Promise<void>;
   /** Journals waiting and working time of people (`manual`); `data` is the whole data of the event `human.<kind>`. */
   human<K extends 'asked' | 'began' | 'done'>(kind: K, data: EventDataOf<`human.${K}`>): Promise<void>;
 }

@@ -98,7 +98,7 @@ const Connection = Type.Object(
 
 const Endpoint = Type.Object(
   {
-    provision: literals(['forwarder', 'existing'], { description: 'forwarder: a TCP forwarder of ours; existing: an address that clients use' }),
+    provision: literals(['forwarder', 'existing'], { description: 'forwarder: a TCP forwarder of ours; existing: an address that clients use, its own or that of the connection in `to`' }),
     to: Type.Optional(Type.String({ description: 'The connection behind it at the start; a forwarder may start with none' })),
     host: Type.Optional(Type.String()),
     port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535 })),

@@ -114,6 +114,28 @@ export const DrillSchema = Type.Object(
         Type.Object({ step: Type.String(), unit: Type.String(), startMs: nullable(Ms), durationMs: nullable(Ms), result: Type.String(), reason: nullable(Type.String()), after: Type.Array(Type.String()), critical: Type.Boolean() }, strict),
       ),
     ),
+    /**
+     * How a database cluster replaced its lost primary, on the run's clock: fault, detection, election, promotion, clients again. The
+     * first four add up to the time at which clients were served. A part that was not seen, or not in this order, is null.
+     */
+    failovers: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            cluster: Type.String(),
+            from: nullable(Type.String({ description: 'The primary at the fault' })),
+            to: nullable(Type.String({ description: 'The member that replaced it' })),
+            timelines: Type.Tuple([nullable(Type.Integer()), nullable(Type.Integer())], { description: 'At the fault and at the end' }),
+            detectionMs: nullable(Ms),
+            electionMs: nullable(Ms),
+            promotionMs: nullable(Ms),
+            reconnectionMs: nullable(Ms),
+            redundancyMs: nullable(Type.Number({ description: 'From the fault until all members were ready again' })),
+          },
+          strict,
+        ),
+      ),
+    ),
     evidence: Type.Array(Type.Object({ kind: Type.String(), required: Type.Boolean(), records: Type.Integer({ minimum: 0 }) }, strict)),
     manual: Type.Object({ steps: Type.Integer(), waitingMs: Ms, workingMs: Ms }, strict),
     changes: Type.Object({ undocumented: Type.Integer(), allowed: Type.Integer(), elsewhere: Type.Integer() }, strict),

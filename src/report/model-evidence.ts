@@ -28,6 +28,8 @@ const shown = {
   'health-checks': { words: 'Checks of the recovered service', facts: [] },
   isolation: { words: 'What the restored copy could not reach', facts: ['when', 'from'] },
   'production-fingerprint': { words: 'What identifies production, before and after', facts: ['connection', 'when', 'systemId', 'timeline'] },
+  'cluster-state': { words: 'What the database cluster said of itself, as it came', facts: ['cluster', 'phase', 'primary', 'timeline'] },
+  archiving: { words: 'Where the restored copy archives', facts: ['connection', 'by', 'to'] },
   'infrastructure-code': { words: 'The code that was built from', facts: ['connection', 'commit', 'digest'] },
   'infrastructure-plan': { words: 'What was planned, and shown before it was applied', facts: ['connection', 'plan'] },
   'infrastructure-state': { words: 'Lineage and serial of each state', facts: ['connection', 'when'] },

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["server"],"properties":{"server":{"type":"string","minLength":1,"description":"The restored copy, started by this run"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["server"],"properties":{"server":{"type":"string","minLength":1,"description":"The restored copy. Of one that runs elsewhere the timeline history is read, which says where recovery stopped and not what the last transaction was"}},"additionalProperties":false};
 const func1 = require("ajv/dist/runtime/ucs2length").default;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){

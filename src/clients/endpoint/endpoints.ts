@@ -15,8 +15,10 @@ export class Endpoints implements EndpointOpener {
 
   async open(name: string, spec: EndpointSpec, world: World): Promise<Address> {
     if (spec.provision === 'existing') {
-      if (spec.host === null || spec.port === null) throw new StepError('endpoint-without-address', `endpoint ${name} is "existing" and needs host and port`);
-      return { host: spec.host, port: spec.port };
+      if (spec.host !== null && spec.port !== null) return { host: spec.host, port: spec.port };
+      const behind = addressOf(world, spec.to);
+      if (behind === null) throw new StepError('endpoint-without-address', `endpoint ${name} is "existing" and needs host and port, or a connection with an address in \`to\``);
+      return behind;
     }
     const wanted = { ...(spec.host === null ? {} : { host: spec.host }), ...(spec.port === null ? {} : { port: spec.port }) };
     const forwarder = await openForwarder(wanted, addressOf(world, spec.to));

@@ -52,6 +52,11 @@ export function postgresPort(scope: Scope, world: World, shared: PostgresShared)
   return {
     connect: (address, options) => connect(scope, placeOf(world, address), options, shared),
     local,
+    managed(name) {
+      const managed = detailsOf(world, name).details.managed;
+      if (managed === undefined) throw new StepError('not-managed', `the server ${name} is not one that an operator runs`, { hint: 'The environment must provision it as cnpg or restored-cnpg.' });
+      return managed;
+    },
     repository: (name): BackupRepository =>
       repositoryOf(backupsDetails(world, name), {
         scope,
@@ -149,8 +154,9 @@ function placeOf(world: World, address: PostgresAddress): Place {
   return { name: address.endpoint, role: 'endpoint', locked: role === 'production', details: { ...details, host: endpoint.host, port: endpoint.port }, login: details, passFiles: passFiles(world, details) };
 }
 
-/** A server here, ours or a copy of ours. One of somebody else has passwords of its own. */
+/** A server here, ours or a copy of ours. One of somebody else has passwords of its own, and a managed one those of its Secret. */
 function passFiles(world: World, details: PostgresDetails): string[] {
+  if (details.managed !== undefined && details.passFile !== undefined) return [details.passFile];
   if (details.local === undefined) return [];
   return [details.passFile, ...ownPassFiles(world)].filter((file) => file !== undefined);
 }
@@ -161,6 +167,12 @@ export function ownPassFiles(world: World): string[] {
 }
 
 function postgresConnection(world: World, name: string): { role: 'production' | 'source' | 'target'; details: PostgresDetails } {
+  const { role, details } = detailsOf(world, name);
+  if (typeof details.host !== 'string') throw new StepError('no-such-connection', `the server ${name} is not there yet: a step makes it`);
+  return { role, details };
+}
+
+function detailsOf(world: World, name: string): { role: 'production' | 'source' | 'target'; details: PostgresDetails } {
   const connection = world.connections.get(name);
   if (connection?.kind !== 'postgres') throw new StepError('no-such-connection', `no connection ${name} of kind postgres is provisioned`);
   return { role: connection.role, details: connection.details as unknown as PostgresDetails };

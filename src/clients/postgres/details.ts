@@ -10,8 +10,10 @@ export interface PostgresDetails {
   readonly tls?: 'disable' | 'require' | 'verify-full';
   /** PEM file of the authority that `verify-full` trusts; default: those that Node.js trusts. */
   readonly caFile?: string;
-  /** pgpass file of a server that this run has made; copies of it have its roles, and so its passwords. */
+  /** pgpass file of a server that this run has made, whose copies have its roles and so its passwords; or of a managed one. */
   readonly passFile?: string;
+  /** Which object describes a server that an operator runs. */
+  readonly managed?: ManagedServer;
   /** Where a local server's files are; absent for a server that is not ours to start. */
   readonly local?: {
     readonly binDir: string;
@@ -26,6 +28,17 @@ export interface PostgresDetails {
     readonly settings: Readonly<Record<string, string>>;
   };
 }
+
+/** An operator's object: what it says of the server is to be asked of that Kubernetes connection. */
+export interface ManagedServer {
+  readonly by: 'cnpg';
+  readonly kubernetes: string;
+  readonly namespace: string;
+  readonly cluster: string;
+}
+
+/** A managed server that a step has yet to make has no address. */
+export type PlannedServer = Omit<PostgresDetails, 'host' | 'port'> & { readonly managed: ManagedServer };
 
 export type LocalDetails = NonNullable<PostgresDetails['local']>;
 

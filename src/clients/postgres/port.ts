@@ -1,6 +1,6 @@
 import type { EvidenceOf } from '../../engine/kinds/index.js';
 import type { Effect } from '../../engine/define-step.js';
-import type { PostgresDetails } from './details.js';
+import type { ManagedServer, PostgresDetails } from './details.js';
 
 /** Which server to talk to: a connection of the environment, or whatever an endpoint leads to now. */
 export type PostgresAddress = { readonly connection: string } | { readonly endpoint: string };
@@ -126,5 +126,7 @@ export interface PostgresPort {
   connect(address: PostgresAddress, options: SessionOptions): Promise<PostgresSession>;
   /** Throws StepError `not-local` for a server that is not ours to start and stop. */
   local(connection: string): LocalServer;
+  /** Whose object describes it; also before it is there. Throws StepError `not-managed` for a server that no operator runs. */
+  managed(connection: string): ManagedServer;
   repository(connection: string): BackupRepository;
 }

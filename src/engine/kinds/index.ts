@@ -1,5 +1,6 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import { literals, nullable, strict } from '../schema.js';
+import { clusterKinds } from './clusters.js';
 import { infrastructureKinds } from './infrastructure.js';
 
 /**
@@ -56,7 +57,7 @@ export const evidenceKinds = {
         },
         strict,
       ),
-      logLine: nullable(Type.String({ description: 'The server log line that says so' })),
+      logLine: nullable(Type.String({ description: "The line of the server's log, or of its timeline history, that says so" })),
       replayEndLsn: nullable(Type.String({ description: 'From "redo done at"' })),
       lastCommitAt: nullable(Utc),
       inRecovery: Type.Boolean(),
@@ -142,6 +143,7 @@ export const evidenceKinds = {
     },
     strict,
   ),
+  ...clusterKinds,
   ...infrastructureKinds,
   'volume-snapshot': Type.Object(
     {

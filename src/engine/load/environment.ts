@@ -45,8 +45,9 @@ export function checkEnvironment(value: unknown, catalog: ReadonlyMap<string, Ca
     if (names.includes(name)) report.add(pointer, { message: `"${name}" is the name of a connection already`, expected: 'a name of its own', found: `"${name}"` }, 'key');
     const { to, provision, host, port } = mapping(endpoint);
     if (typeof to === 'string' && !names.includes(to)) report.add([...pointer, 'to'], unknown(to, names, 'a connection'));
-    if (provision === 'existing' && (host === undefined || port === undefined)) {
-      report.add(pointer, { message: 'an existing endpoint needs its address', expected: 'host and port', found: host === undefined ? (port === undefined ? 'neither' : 'port only') : 'host only' }, 'key');
+    const behind = to !== undefined && host === undefined && port === undefined;
+    if (provision === 'existing' && !behind && (host === undefined || port === undefined)) {
+      report.add(pointer, { message: 'an existing endpoint needs its address', expected: 'host and port, or a connection in `to`, whose address it then is', found: host === undefined ? (port === undefined ? 'neither' : 'port only') : 'host only' }, 'key');
     }
   }
   checkWatch(mapping(value['watch']), catalog, report);

@@ -5,6 +5,7 @@ import { eventData } from '../events.js';
 import type { PlacedStep } from '../plan-document.js';
 import type { Scope, Target } from '../scope.js';
 import type { Hold } from '../retry.js';
+import { provisionOne } from './provision.js';
 import { renewal } from './renew.js';
 import { evidenceRecorder, workDir, type Runtime } from './runtime.js';
 import { createScope, nameOf } from './scope.js';
@@ -34,6 +35,7 @@ export function stepContext(runtime: Runtime, { step, branch }: PlacedStep, atte
     defer: (call) => runtime.cleanups.defer(call, place),
     fault: (detail, at) => fault.declare(step.id, attempt, detail, at),
     probe: (id) => ({ healthy: probes.board.state(probe(id)).healthy }),
+    provision: (connection) => provisionOne(runtime, connection, signal),
     nextSample: (id) => probes.board.next(probe(id), signal),
     human: async (kind, data) => {
       const type = `human.${kind}` as const;

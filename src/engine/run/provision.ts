@@ -52,7 +52,8 @@ export async function provisionAll(runtime: Runtime, signal: AbortSignal): Promi
   }
 }
 
-async function provisionOne(runtime: Runtime, name: string, signal: AbortSignal): Promise<void> {
+/** Makes one connection of the plan real, or looks again at one that is. */
+export async function provisionOne(runtime: Runtime, name: string, signal: AbortSignal): Promise<void> {
   const { request, world, check, limits, logs } = runtime;
   const connection = request.plan.binding.environment.connections[name];
   if (connection === undefined) throw new RangeError(`the plan has no connection ${name}`);

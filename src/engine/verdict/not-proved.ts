@@ -25,6 +25,7 @@ export function notProved(facts: Facts, fault: Fault | null, recovery: Recovery)
   const checks = facts.evidence('reconciliation').flatMap(({ data }) => data.consistency.filter(({ ok }) => ok === null).map(({ check, object, detail }) => `${check} of ${object} on ${data.connection}: ${detail}`));
   for (const check of checks) said.push(`Consistency, ${check}.`);
   if (facts.evidence('infrastructure-code').length > 0) said.push('Data: what is rebuilt from code holds none of it; a loss with basis code counts infrastructure only.');
+  for (const { data } of facts.evidence('wal-end')) if (data.replayEndLsn === null && data.lastCommitAt === null && data.logLine !== null) said.push(`The last transaction that ${data.connection} replayed: its log cannot be read from here, and its timeline history says only where recovery stopped.`);
   if (binding.environment.sandbox) said.push('Production data volume, load and infrastructure: the environment is a sandbox.');
   if (facts.evidence('backup').some(({ data }) => data.origin === 'drill')) said.push('Scheduled backups: the drill made a backup itself.');
   if (binding.environment.forbidden.length === 0) said.push('Isolation from production: the environment names no forbidden address.');

@@ -139,6 +139,17 @@ function judgeTimeline(facts: Facts, walEnd: Recorded<'wal-end'>, backup: Backup
   return [];
 }
 
+/**
+ * null: nowhere. Where an operator keeps archive_mode on (CloudNativePG cannot be told otherwise) and puts the WAL nowhere, its own
+ * object must have said so since the restore began, each time that it was asked.
+ */
+function archivesTo(facts: Facts, walEnd: WalEnd, since: number): string | null {
+  const said = facts.evidence('archiving').filter(({ data, index }) => data.connection === walEnd.connection && index > since);
+  const somewhere = said.find(({ data }) => data.to !== null);
+  if (somewhere) return `to ${somewhere.data.to}, as ${somewhere.data.by} says`;
+  return walEnd.archiveMode === 'off' || said.length > 0 ? null : `archive_mode is ${walEnd.archiveMode}`;
+}
+
 /** wrong-restore-point, wrong-timeline and archive-contaminated of every restored copy, or evidence-missing. */
 export function restorePointFindings(facts: Facts, fault: Fault | null): Finding[] {
   const targets = facts.evidence('restore-target');
@@ -168,7 +179,8 @@ export function restorePointFindings(facts: Facts, fault: Fault | null): Finding
       if (backups.some(({ data }) => data.systemId !== walEnd.data.systemId)) wrong.push(`its system identifier ${walEnd.data.systemId} is not the backup's`);
       found.push(...wrong.map((detail): Finding => ({ code: 'wrong-restore-point', ...at, detail: `${connection}: ${detail}` })));
       found.push(...judgeTimeline(facts, walEnd, backup).map((finding) => ({ ...finding, ...at })));
-      if (walEnd.data.archiveMode !== 'off') found.push({ code: 'archive-contaminated', ...at, detail: `${connection}: the restored copy archives (archive_mode is ${walEnd.data.archiveMode})` });
+      const archives = archivesTo(facts, walEnd.data, target.index);
+      if (archives !== null) found.push({ code: 'archive-contaminated', ...at, detail: `${connection}: the restored copy archives (${archives})` });
     }
   }
   for (const walEnd of ends) {

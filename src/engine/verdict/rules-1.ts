@@ -7,6 +7,7 @@ import { changeFindings, countChanges } from './changes.js';
 import { contentFindings, servedFindings } from './content.js';
 import { evidenceFindings, evidenceTable } from './evidence.js';
 import { Facts } from './facts.js';
+import { failovers } from './failovers.js';
 import { faultFindings, readFault } from './fault.js';
 import { infrastructureFindings, unitRows } from './infrastructure.js';
 import { isolationFindings } from './isolation.js';
@@ -77,6 +78,7 @@ export function deriveByRules1(runbook: Runbook, plan: Plan, events: readonly Dr
     rto: recovery.rto,
     rpo,
     steps: stepRows(facts, steps, began),
+    ...failovers(facts, fault, recovery),
     evidence: evidenceTable(facts),
     manual: { steps: steps.filter(({ step }) => step.uses === 'manual').length, waitingMs: toMs(waiting), workingMs: toMs(working) },
     changes: countChanges(facts),

@@ -82,6 +82,7 @@ export function contextFor(setting: Setting = {}, probes: Readonly<Record<string
     },
     probe: (id) => ({ healthy: probe(id).healthy }),
     nextSample: (id) => probe(id).next(),
+    provision: (connection) => tell('provision', connection),
     human: (kind, data) => tell(`human ${kind}`, data),
     unit: (kind, data) => tell(`unit ${kind}`, data),
   };

@@ -89,6 +89,7 @@ export async function postgresRig(): Promise<Rig> {
         fault: unbound,
         probe: unbound,
         nextSample: unbound,
+        provision: unbound,
         human: unbound,
         unit: unbound,
       };

@@ -62,6 +62,31 @@ export function toUtc(text: string): string | null {
   return `${new Date(Date.parse(`${day}T${time}Z`) - offset * 1000).toISOString().slice(0, 19)}${fraction}Z`;
 }
 
+const reasons: readonly { readonly pattern: RegExp; readonly stop: (found: RegExpExecArray) => Stop }[] = [
+  { pattern: /^(before|after) transaction (\d+)\s*$/, stop: ([, kind, xid = '']) => ({ kind: kind === 'before' ? 'before' : 'after', xid }) },
+  { pattern: new RegExp(`^(?:before|after) LSN ${lsn}\\s*$`), stop: ([, at = '']) => ({ kind: 'lsn', lsn: at }) },
+  { pattern: /^(before|after) (\d{4}-.+?)\s*$/, stop: ([, kind, time = '']) => ({ kind: kind === 'before' ? 'before' : 'after', ...timed(time) }) },
+  { pattern: /^at restore point "(.*)"\s*$/, stop: ([, name = '']) => ({ kind: 'restore-point', name }) },
+  { pattern: /^reached consistency\s*$/, stop: () => ({ kind: 'consistency' }) },
+  { pattern: /^no recovery target specified\s*$/, stop: () => ({ kind: 'end-of-wal' }) },
+];
+
+/**
+ * Why a server left its last timeline, from that timeline's history file (getRecoveryStopReason in xlogrecovery.c, PostgreSQL 13 to
+ * 18). It outlives restarts and can be read over SQL, but names neither the last record nor the last transaction that was replayed.
+ * null where the last line gives no reason that we know.
+ */
+export function readHistoryReason(content: string): Recovery | null {
+  const line = content.split('\n').filter((each) => new RegExp(`^\\s*\\d+\\s+${lsn}`).test(each)).at(-1);
+  const reason = new RegExp(`^\\s*\\d+\\s+${lsn}\\s+(.*)$`).exec(line ?? '')?.[2];
+  if (line === undefined || reason === undefined) return null;
+  for (const { pattern, stop } of reasons) {
+    const found = pattern.exec(reason);
+    if (found !== null) return { stop: stop(found), logLine: line.trim().replaceAll('\t', ' '), replayEndLsn: null, lastTransactionAt: null };
+  }
+  return null;
+}
+
 /** A timeline history file: which timelines this one came through, oldest first, and where it left each. */
 export function readHistory(content: string): EvidenceOf<'wal-end'>['history'] {
   return content.split('\n').flatMap((line) => {
