@@ -2,13 +2,13 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}},"authenticated":{"type":"array","items":{"type":"object","required":["by","as"],"properties":{"by":{"enum":["operating-system","key"],"description":"key: the one that seals the bundle answered a challenge before the run"},"as":{"type":"string"}},"additionalProperties":false}},"machine":{"type":"object","required":["cpu","cpus","memoryBytes"],"properties":{"cpu":{"type":"string"},"cpus":{"type":"integer","minimum":0},"memoryBytes":{"type":"integer","minimum":0}},"additionalProperties":false},"earlier":{"type":"array","items":{"type":"object","required":["run","sha256","at","verdict","rtoMs","rpoMs","manualMs"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"},"at":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]},"manualMs":{"type":"number","description":"Waiting for people and their work"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.running"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit","started","ended","result","reason","cause","after"],"properties":{"unit":{"type":"string"},"started":{"type":"string"},"ended":{"type":"string"},"result":{"type":"string"},"reason":{"type":["string","null"]},"cause":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"cluster-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cluster","seen","revision","phase","reason","primary","target","members","ready","timeline","stamps"],"properties":{"cluster":{"type":"string","description":"Whose state, in the words of its system: `cluster shop/orders of k8s`"},"seen":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false,"description":"When the news of it came"},"revision":{"type":"string","description":"The system's own number of this state"},"phase":{"type":["string","null"]},"reason":{"type":["string","null"]},"primary":{"type":["string","null"]},"target":{"type":["string","null"]},"members":{"type":"integer","minimum":0,"description":"Wanted"},"ready":{"type":"integer","minimum":0},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"stamps":{"type":"object","description":"Times that its members wrote, each by a clock of its own","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archiving"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","by","to","uid","revision"],"properties":{"connection":{"type":"string"},"by":{"type":"string","description":"What decides where the server archives: an operator, in the words of its system"},"to":{"type":["string","null"]},"uid":{"type":"string","description":"Of the object that says so"},"revision":{"type":"string","description":"And which state of it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","cluster-state","archiving","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","unit.running","unit.finished","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}},"authenticated":{"type":"array","items":{"type":"object","required":["by","as"],"properties":{"by":{"enum":["operating-system","key"],"description":"key: the one that seals the bundle answered a challenge before the run"},"as":{"type":"string"}},"additionalProperties":false}},"machine":{"type":"object","required":["cpu","cpus","memoryBytes"],"properties":{"cpu":{"type":"string"},"cpus":{"type":"integer","minimum":0},"memoryBytes":{"type":"integer","minimum":0}},"additionalProperties":false},"earlier":{"type":"array","items":{"type":"object","required":["run","sha256","at","verdict","rtoMs","rpoMs","manualMs"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"},"at":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]},"manualMs":{"type":"number","description":"Waiting for people and their work"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.running"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit","started","ended","result","reason","cause","after"],"properties":{"unit":{"type":"string"},"started":{"type":"string"},"ended":{"type":"string"},"result":{"type":"string"},"reason":{"type":["string","null"]},"cause":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"cluster-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cluster","seen","revision","phase","reason","primary","target","members","ready","timeline","stamps"],"properties":{"cluster":{"type":"string","description":"Whose state, in the words of its system: `cluster shop/orders of k8s`"},"seen":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false,"description":"When the news of it came"},"revision":{"type":"string","description":"The system's own number of this state"},"phase":{"type":["string","null"]},"reason":{"type":["string","null"]},"primary":{"type":["string","null"]},"target":{"type":["string","null"]},"members":{"type":"integer","minimum":0,"description":"Wanted"},"ready":{"type":"integer","minimum":0},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"stamps":{"type":"object","description":"Times that its members wrote, each by a clock of its own","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archiving"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","by","to","uid","revision"],"properties":{"connection":{"type":"string"},"by":{"type":"string","description":"What decides where the server archives: an operator, in the words of its system"},"to":{"type":["string","null"]},"uid":{"type":"string","description":"Of the object that says so"},"revision":{"type":"string","description":"And which state of it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"object-versions"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","bucket","key","versioning","versions","deleteMarkers","newest","asked"],"properties":{"connection":{"type":"string"},"bucket":{"type":"string"},"key":{"type":"string","description":"Whole key"},"versioning":{"enum":["enabled","suspended","off"]},"versions":{"type":"integer","minimum":0,"description":"How many there are, without delete markers"},"deleteMarkers":{"type":"integer","minimum":0},"newest":{"type":"array","items":{"type":"object","required":["version","at","size","deleteMarker"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0},"deleteMarker":{"type":"boolean"}},"additionalProperties":false},"description":"At most 100 of them, newest first; the first one is what counts now"},"asked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","found","sha256"],"properties":{"version":{"type":["string","null"]},"at":{"type":["string","null"]},"found":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","size"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0}},"additionalProperties":false}},"sha256":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["read","recorded","expected"],"properties":{"read":{"type":"string","pattern":"^[0-9a-f]{64}$"},"recorded":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"additionalProperties":false,"description":"Of the bytes as they are now, as S3 recorded it when they were written, and as the runbook expects it"}}},"additionalProperties":false,"description":"One version that was looked at"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","cluster-state","archiving","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","object-versions","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","unit.running","unit.finished","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 const func6 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^\\d+$", "u");
 const pattern5 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern7 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
-const pattern27 = new RegExp("^[0-9a-f]{64}$", "u");
+const pattern17 = new RegExp("^[0-9a-f]{64}$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -13001,7 +13001,7 @@ errors++;
 }
 else {
 if(data140.kind !== undefined){
-if("residue" !== data140.kind){
+if("object-versions" !== data140.kind){
 const err976 = {};
 if(vErrors === null){
 vErrors = [err976];
@@ -13051,8 +13051,8 @@ errors++;
 if(data140.data !== undefined){
 let data394 = data140.data;
 if(data394 && typeof data394 == "object" && !Array.isArray(data394)){
-if(data394.left === undefined){
-const err979 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(data394.connection === undefined){
+const err979 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err979];
 }
@@ -13061,9 +13061,8 @@ vErrors.push(err979);
 }
 errors++;
 }
-for(const key70 in data394){
-if(!(key70 === "left")){
-const err980 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
+if(data394.bucket === undefined){
+const err980 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "bucket"},message:"must have required property '"+"bucket"+"'"};
 if(vErrors === null){
 vErrors = [err980];
 }
@@ -13072,16 +13071,8 @@ vErrors.push(err980);
 }
 errors++;
 }
-}
-if(data394.left !== undefined){
-let data395 = data394.left;
-if(Array.isArray(data395)){
-const len30 = data395.length;
-for(let i30=0; i30<len30; i30++){
-let data396 = data395[i30];
-if(data396 && typeof data396 == "object" && !Array.isArray(data396)){
-if(data396.system === undefined){
-const err981 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data394.key === undefined){
+const err981 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
 vErrors = [err981];
 }
@@ -13090,8 +13081,8 @@ vErrors.push(err981);
 }
 errors++;
 }
-if(data396.object === undefined){
-const err982 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data394.versioning === undefined){
+const err982 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "versioning"},message:"must have required property '"+"versioning"+"'"};
 if(vErrors === null){
 vErrors = [err982];
 }
@@ -13100,9 +13091,8 @@ vErrors.push(err982);
 }
 errors++;
 }
-for(const key71 in data396){
-if(!((key71 === "system") || (key71 === "object"))){
-const err983 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
+if(data394.versions === undefined){
+const err983 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "versions"},message:"must have required property '"+"versions"+"'"};
 if(vErrors === null){
 vErrors = [err983];
 }
@@ -13111,10 +13101,8 @@ vErrors.push(err983);
 }
 errors++;
 }
-}
-if(data396.system !== undefined){
-if(typeof data396.system !== "string"){
-const err984 = {instancePath:instancePath+"/data/data/left/" + i30+"/system",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data394.deleteMarkers === undefined){
+const err984 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "deleteMarkers"},message:"must have required property '"+"deleteMarkers"+"'"};
 if(vErrors === null){
 vErrors = [err984];
 }
@@ -13123,10 +13111,8 @@ vErrors.push(err984);
 }
 errors++;
 }
-}
-if(data396.object !== undefined){
-if(typeof data396.object !== "string"){
-const err985 = {instancePath:instancePath+"/data/data/left/" + i30+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data394.newest === undefined){
+const err985 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "newest"},message:"must have required property '"+"newest"+"'"};
 if(vErrors === null){
 vErrors = [err985];
 }
@@ -13135,10 +13121,8 @@ vErrors.push(err985);
 }
 errors++;
 }
-}
-}
-else {
-const err986 = {instancePath:instancePath+"/data/data/left/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data394.asked === undefined){
+const err986 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "asked"},message:"must have required property '"+"asked"+"'"};
 if(vErrors === null){
 vErrors = [err986];
 }
@@ -13147,10 +13131,9 @@ vErrors.push(err986);
 }
 errors++;
 }
-}
-}
-else {
-const err987 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key70 in data394){
+if(!((((((((key70 === "connection") || (key70 === "bucket")) || (key70 === "key")) || (key70 === "versioning")) || (key70 === "versions")) || (key70 === "deleteMarkers")) || (key70 === "newest")) || (key70 === "asked"))){
+const err987 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key70},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err987];
 }
@@ -13160,9 +13143,9 @@ vErrors.push(err987);
 errors++;
 }
 }
-}
-else {
-const err988 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data394.connection !== undefined){
+if(typeof data394.connection !== "string"){
+const err988 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err988];
 }
@@ -13172,9 +13155,9 @@ vErrors.push(err988);
 errors++;
 }
 }
-}
-else {
-const err989 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data394.bucket !== undefined){
+if(typeof data394.bucket !== "string"){
+const err989 = {instancePath:instancePath+"/data/data/bucket",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/bucket/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err989];
 }
@@ -13183,16 +13166,10 @@ vErrors.push(err989);
 }
 errors++;
 }
-var _valid46 = _errs1083 === errors;
-valid261 = _valid46;
-if(valid261){
-var props40 = {};
-props40.data = true;
-props40.kind = true;
 }
-}
-if(!valid261){
-const err990 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data394.key !== undefined){
+if(typeof data394.key !== "string"){
+const err990 = {instancePath:instancePath+"/data/data/key",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err990];
 }
@@ -13201,18 +13178,11 @@ vErrors.push(err990);
 }
 errors++;
 }
-if(props19 !== true && props40 !== undefined){
-if(props40 === true){
-props19 = true;
 }
-else {
-props19 = props19 || {};
-Object.assign(props19, props40);
-}
-}
-if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
-if(data140.kind === undefined){
-const err991 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data394.versioning !== undefined){
+let data398 = data394.versioning;
+if(!(((data398 === "enabled") || (data398 === "suspended")) || (data398 === "off"))){
+const err991 = {instancePath:instancePath+"/data/data/versioning",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/versioning/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.allOf[18].then.properties.data.properties.versioning.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err991];
 }
@@ -13221,8 +13191,11 @@ vErrors.push(err991);
 }
 errors++;
 }
-if(data140.data === undefined){
-const err992 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data394.versions !== undefined){
+let data399 = data394.versions;
+if(!(((typeof data399 == "number") && (!(data399 % 1) && !isNaN(data399))) && (isFinite(data399)))){
+const err992 = {instancePath:instancePath+"/data/data/versions",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/versions/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err992];
 }
@@ -13231,9 +13204,9 @@ vErrors.push(err992);
 }
 errors++;
 }
-for(const key72 in data140){
-if(!((key72 === "kind") || (key72 === "data"))){
-const err993 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
+if((typeof data399 == "number") && (isFinite(data399))){
+if(data399 < 0 || isNaN(data399)){
+const err993 = {instancePath:instancePath+"/data/data/versions",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/versions/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err993];
 }
@@ -13243,10 +13216,11 @@ vErrors.push(err993);
 errors++;
 }
 }
-if(data140.kind !== undefined){
-let data399 = data140.kind;
-if(!(((((((((((((((((((data399 === "backup") || (data399 === "restore-target")) || (data399 === "wal-end")) || (data399 === "archive")) || (data399 === "reference")) || (data399 === "reconciliation")) || (data399 === "health-checks")) || (data399 === "isolation")) || (data399 === "production-fingerprint")) || (data399 === "cluster-state")) || (data399 === "archiving")) || (data399 === "infrastructure-code")) || (data399 === "infrastructure-plan")) || (data399 === "infrastructure-state")) || (data399 === "drift")) || (data399 === "volume-snapshot")) || (data399 === "volume")) || (data399 === "volume-swap")) || (data399 === "residue"))){
-const err994 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/18/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+}
+if(data394.deleteMarkers !== undefined){
+let data400 = data394.deleteMarkers;
+if(!(((typeof data400 == "number") && (!(data400 % 1) && !isNaN(data400))) && (isFinite(data400)))){
+const err994 = {instancePath:instancePath+"/data/data/deleteMarkers",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/deleteMarkers/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err994];
 }
@@ -13255,10 +13229,9 @@ vErrors.push(err994);
 }
 errors++;
 }
-}
-}
-else {
-const err995 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data400 == "number") && (isFinite(data400))){
+if(data400 < 0 || isNaN(data400)){
+const err995 = {instancePath:instancePath+"/data/data/deleteMarkers",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/deleteMarkers/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err995];
 }
@@ -13269,8 +13242,15 @@ errors++;
 }
 }
 }
-else {
-const err996 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data394.newest !== undefined){
+let data401 = data394.newest;
+if(Array.isArray(data401)){
+const len30 = data401.length;
+for(let i30=0; i30<len30; i30++){
+let data402 = data401[i30];
+if(data402 && typeof data402 == "object" && !Array.isArray(data402)){
+if(data402.version === undefined){
+const err996 = {instancePath:instancePath+"/data/data/newest/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/newest/items/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
 if(vErrors === null){
 vErrors = [err996];
 }
@@ -13279,16 +13259,8 @@ vErrors.push(err996);
 }
 errors++;
 }
-var _valid19 = _errs404 === errors;
-valid96 = _valid19;
-if(valid96){
-var props41 = {};
-props41.data = true;
-props41.type = true;
-}
-}
-if(!valid96){
-const err997 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data402.at === undefined){
+const err997 = {instancePath:instancePath+"/data/data/newest/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/newest/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err997];
 }
@@ -13297,23 +13269,8 @@ vErrors.push(err997);
 }
 errors++;
 }
-if(props0 !== true && props41 !== undefined){
-if(props41 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props41);
-}
-}
-const _errs1100 = errors;
-let valid269 = true;
-const _errs1101 = errors;
-if(errors === _errs1101){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing38;
-if((data.type === undefined) && (missing38 = "type")){
-const err998 = {};
+if(data402.size === undefined){
+const err998 = {instancePath:instancePath+"/data/data/newest/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/newest/items/required",keyword:"required",params:{missingProperty: "size"},message:"must have required property '"+"size"+"'"};
 if(vErrors === null){
 vErrors = [err998];
 }
@@ -13322,10 +13279,8 @@ vErrors.push(err998);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("evidence.write-failed" !== data.type){
-const err999 = {};
+if(data402.deleteMarker === undefined){
+const err999 = {instancePath:instancePath+"/data/data/newest/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/newest/items/required",keyword:"required",params:{missingProperty: "deleteMarker"},message:"must have required property '"+"deleteMarker"+"'"};
 if(vErrors === null){
 vErrors = [err999];
 }
@@ -13334,11 +13289,9 @@ vErrors.push(err999);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1000 = {};
+for(const key71 in data402){
+if(!((((key71 === "version") || (key71 === "at")) || (key71 === "size")) || (key71 === "deleteMarker"))){
+const err1000 = {instancePath:instancePath+"/data/data/newest/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/newest/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key71},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1000];
 }
@@ -13348,21 +13301,9 @@ vErrors.push(err1000);
 errors++;
 }
 }
-var _valid47 = _errs1101 === errors;
-errors = _errs1100;
-if(vErrors !== null){
-if(_errs1100){
-vErrors.length = _errs1100;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid47){
-const _errs1104 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1001 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data402.version !== undefined){
+if(typeof data402.version !== "string"){
+const err1001 = {instancePath:instancePath+"/data/data/newest/" + i30+"/version",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/newest/items/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1001];
 }
@@ -13371,11 +13312,10 @@ vErrors.push(err1001);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data401 = data.data;
-if(data401 && typeof data401 == "object" && !Array.isArray(data401)){
-if(data401.file === undefined){
-const err1002 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
+}
+if(data402.at !== undefined){
+if(typeof data402.at !== "string"){
+const err1002 = {instancePath:instancePath+"/data/data/newest/" + i30+"/at",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/newest/items/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1002];
 }
@@ -13384,8 +13324,11 @@ vErrors.push(err1002);
 }
 errors++;
 }
-if(data401.message === undefined){
-const err1003 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+}
+if(data402.size !== undefined){
+let data405 = data402.size;
+if(!(((typeof data405 == "number") && (!(data405 % 1) && !isNaN(data405))) && (isFinite(data405)))){
+const err1003 = {instancePath:instancePath+"/data/data/newest/" + i30+"/size",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/newest/items/properties/size/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1003];
 }
@@ -13394,9 +13337,9 @@ vErrors.push(err1003);
 }
 errors++;
 }
-for(const key73 in data401){
-if(!((key73 === "file") || (key73 === "message"))){
-const err1004 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
+if((typeof data405 == "number") && (isFinite(data405))){
+if(data405 < 0 || isNaN(data405)){
+const err1004 = {instancePath:instancePath+"/data/data/newest/" + i30+"/size",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/newest/items/properties/size/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err1004];
 }
@@ -13406,9 +13349,10 @@ vErrors.push(err1004);
 errors++;
 }
 }
-if(data401.file !== undefined){
-if(typeof data401.file !== "string"){
-const err1005 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/19/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data402.deleteMarker !== undefined){
+if(typeof data402.deleteMarker !== "boolean"){
+const err1005 = {instancePath:instancePath+"/data/data/newest/" + i30+"/deleteMarker",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/newest/items/properties/deleteMarker/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err1005];
 }
@@ -13418,9 +13362,9 @@ vErrors.push(err1005);
 errors++;
 }
 }
-if(data401.message !== undefined){
-if(typeof data401.message !== "string"){
-const err1006 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/19/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err1006 = {instancePath:instancePath+"/data/data/newest/" + i30,schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/newest/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1006];
 }
@@ -13432,7 +13376,7 @@ errors++;
 }
 }
 else {
-const err1007 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1007 = {instancePath:instancePath+"/data/data/newest",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/newest/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err1007];
 }
@@ -13442,9 +13386,15 @@ vErrors.push(err1007);
 errors++;
 }
 }
-}
-else {
-const err1008 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data394.asked !== undefined){
+let data407 = data394.asked;
+const _errs1113 = errors;
+let valid268 = true;
+const _errs1114 = errors;
+const _errs1115 = errors;
+const _errs1116 = errors;
+if(data407 !== null){
+const err1008 = {};
 if(vErrors === null){
 vErrors = [err1008];
 }
@@ -13453,16 +13403,9 @@ vErrors.push(err1008);
 }
 errors++;
 }
-var _valid47 = _errs1104 === errors;
-valid269 = _valid47;
+var valid269 = _errs1116 === errors;
 if(valid269){
-var props42 = {};
-props42.data = true;
-props42.type = true;
-}
-}
-if(!valid269){
-const err1009 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1009 = {};
 if(vErrors === null){
 vErrors = [err1009];
 }
@@ -13471,23 +13414,32 @@ vErrors.push(err1009);
 }
 errors++;
 }
-if(props0 !== true && props42 !== undefined){
-if(props42 === true){
-props0 = true;
+else {
+errors = _errs1115;
+if(vErrors !== null){
+if(_errs1115){
+vErrors.length = _errs1115;
 }
 else {
-props0 = props0 || {};
-Object.assign(props0, props42);
+vErrors = null;
 }
 }
-const _errs1114 = errors;
-let valid273 = true;
-const _errs1115 = errors;
-if(errors === _errs1115){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing39;
-if((data.type === undefined) && (missing39 = "type")){
-const err1010 = {};
+}
+var _valid47 = _errs1114 === errors;
+errors = _errs1113;
+if(vErrors !== null){
+if(_errs1113){
+vErrors.length = _errs1113;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid47){
+const _errs1118 = errors;
+if(data407 && typeof data407 == "object" && !Array.isArray(data407)){
+if(data407.version === undefined){
+const err1010 = {instancePath:instancePath+"/data/data/asked",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
 if(vErrors === null){
 vErrors = [err1010];
 }
@@ -13496,10 +13448,8 @@ vErrors.push(err1010);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("human.asked" !== data.type){
-const err1011 = {};
+if(data407.at === undefined){
+const err1011 = {instancePath:instancePath+"/data/data/asked",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1011];
 }
@@ -13508,11 +13458,8 @@ vErrors.push(err1011);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1012 = {};
+if(data407.found === undefined){
+const err1012 = {instancePath:instancePath+"/data/data/asked",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
 if(vErrors === null){
 vErrors = [err1012];
 }
@@ -13521,22 +13468,8 @@ vErrors.push(err1012);
 }
 errors++;
 }
-}
-var _valid48 = _errs1115 === errors;
-errors = _errs1114;
-if(vErrors !== null){
-if(_errs1114){
-vErrors.length = _errs1114;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid48){
-const _errs1118 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1013 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data407.sha256 === undefined){
+const err1013 = {instancePath:instancePath+"/data/data/asked",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
 if(vErrors === null){
 vErrors = [err1013];
 }
@@ -13545,11 +13478,9 @@ vErrors.push(err1013);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data405 = data.data;
-if(data405 && typeof data405 == "object" && !Array.isArray(data405)){
-if(data405.instructions === undefined){
-const err1014 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
+for(const key72 in data407){
+if(!((((key72 === "version") || (key72 === "at")) || (key72 === "found")) || (key72 === "sha256"))){
+const err1014 = {instancePath:instancePath+"/data/data/asked",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key72},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1014];
 }
@@ -13558,8 +13489,11 @@ vErrors.push(err1014);
 }
 errors++;
 }
-if(data405.instant === undefined){
-const err1015 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+if(data407.version !== undefined){
+let data408 = data407.version;
+if((typeof data408 !== "string") && (data408 !== null)){
+const err1015 = {instancePath:instancePath+"/data/data/asked/version",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/version/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[18].then.properties.data.properties.asked.then.properties.version.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err1015];
 }
@@ -13568,9 +13502,11 @@ vErrors.push(err1015);
 }
 errors++;
 }
-for(const key74 in data405){
-if(!((key74 === "instructions") || (key74 === "instant"))){
-const err1016 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
+}
+if(data407.at !== undefined){
+let data409 = data407.at;
+if((typeof data409 !== "string") && (data409 !== null)){
+const err1016 = {instancePath:instancePath+"/data/data/asked/at",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/at/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[18].then.properties.data.properties.asked.then.properties.at.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err1016];
 }
@@ -13580,9 +13516,15 @@ vErrors.push(err1016);
 errors++;
 }
 }
-if(data405.instructions !== undefined){
-if(typeof data405.instructions !== "string"){
-const err1017 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/20/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data407.found !== undefined){
+let data410 = data407.found;
+const _errs1126 = errors;
+let valid271 = true;
+const _errs1127 = errors;
+const _errs1128 = errors;
+const _errs1129 = errors;
+if(data410 !== null){
+const err1017 = {};
 if(vErrors === null){
 vErrors = [err1017];
 }
@@ -13591,12 +13533,9 @@ vErrors.push(err1017);
 }
 errors++;
 }
-}
-if(data405.instant !== undefined){
-let data407 = data405.instant;
-if(data407 && typeof data407 == "object" && !Array.isArray(data407)){
-if(data407.at === undefined){
-const err1018 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+var valid272 = _errs1129 === errors;
+if(valid272){
+const err1018 = {};
 if(vErrors === null){
 vErrors = [err1018];
 }
@@ -13605,8 +13544,32 @@ vErrors.push(err1018);
 }
 errors++;
 }
-if(data407.mono === undefined){
-const err1019 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+else {
+errors = _errs1128;
+if(vErrors !== null){
+if(_errs1128){
+vErrors.length = _errs1128;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid48 = _errs1127 === errors;
+errors = _errs1126;
+if(vErrors !== null){
+if(_errs1126){
+vErrors.length = _errs1126;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid48){
+const _errs1131 = errors;
+if(data410 && typeof data410 == "object" && !Array.isArray(data410)){
+if(data410.version === undefined){
+const err1019 = {instancePath:instancePath+"/data/data/asked/found",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/found/then/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
 if(vErrors === null){
 vErrors = [err1019];
 }
@@ -13615,9 +13578,8 @@ vErrors.push(err1019);
 }
 errors++;
 }
-for(const key75 in data407){
-if(!((key75 === "at") || (key75 === "mono"))){
-const err1020 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
+if(data410.at === undefined){
+const err1020 = {instancePath:instancePath+"/data/data/asked/found",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/found/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1020];
 }
@@ -13626,10 +13588,8 @@ vErrors.push(err1020);
 }
 errors++;
 }
-}
-if(data407.at !== undefined){
-if(typeof data407.at !== "string"){
-const err1021 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data410.size === undefined){
+const err1021 = {instancePath:instancePath+"/data/data/asked/found",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/found/then/required",keyword:"required",params:{missingProperty: "size"},message:"must have required property '"+"size"+"'"};
 if(vErrors === null){
 vErrors = [err1021];
 }
@@ -13638,12 +13598,9 @@ vErrors.push(err1021);
 }
 errors++;
 }
-}
-if(data407.mono !== undefined){
-let data409 = data407.mono;
-if(typeof data409 === "string"){
-if(!pattern4.test(data409)){
-const err1022 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+for(const key73 in data410){
+if(!(((key73 === "version") || (key73 === "at")) || (key73 === "size"))){
+const err1022 = {instancePath:instancePath+"/data/data/asked/found",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/found/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key73},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1022];
 }
@@ -13653,8 +13610,9 @@ vErrors.push(err1022);
 errors++;
 }
 }
-else {
-const err1023 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data410.version !== undefined){
+if(typeof data410.version !== "string"){
+const err1023 = {instancePath:instancePath+"/data/data/asked/found/version",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/found/then/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1023];
 }
@@ -13664,9 +13622,9 @@ vErrors.push(err1023);
 errors++;
 }
 }
-}
-else {
-const err1024 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data410.at !== undefined){
+if(typeof data410.at !== "string"){
+const err1024 = {instancePath:instancePath+"/data/data/asked/found/at",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/found/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1024];
 }
@@ -13676,9 +13634,10 @@ vErrors.push(err1024);
 errors++;
 }
 }
-}
-else {
-const err1025 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data410.size !== undefined){
+let data413 = data410.size;
+if(!(((typeof data413 == "number") && (!(data413 % 1) && !isNaN(data413))) && (isFinite(data413)))){
+const err1025 = {instancePath:instancePath+"/data/data/asked/found/size",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/found/then/properties/size/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1025];
 }
@@ -13687,10 +13646,9 @@ vErrors.push(err1025);
 }
 errors++;
 }
-}
-}
-else {
-const err1026 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data413 == "number") && (isFinite(data413))){
+if(data413 < 0 || isNaN(data413)){
+const err1026 = {instancePath:instancePath+"/data/data/asked/found/size",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/found/then/properties/size/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err1026];
 }
@@ -13699,16 +13657,11 @@ vErrors.push(err1026);
 }
 errors++;
 }
-var _valid48 = _errs1118 === errors;
-valid273 = _valid48;
-if(valid273){
-var props43 = {};
-props43.data = true;
-props43.type = true;
 }
 }
-if(!valid273){
-const err1027 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err1027 = {instancePath:instancePath+"/data/data/asked/found",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/found/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1027];
 }
@@ -13717,23 +13670,11 @@ vErrors.push(err1027);
 }
 errors++;
 }
-if(props0 !== true && props43 !== undefined){
-if(props43 === true){
-props0 = true;
+var _valid48 = _errs1131 === errors;
+valid271 = _valid48;
 }
-else {
-props0 = props0 || {};
-Object.assign(props0, props43);
-}
-}
-const _errs1133 = errors;
-let valid278 = true;
-const _errs1134 = errors;
-if(errors === _errs1134){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing40;
-if((data.type === undefined) && (missing40 = "type")){
-const err1028 = {};
+if(!valid271){
+const err1028 = {instancePath:instancePath+"/data/data/asked/found",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/found/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1028];
 }
@@ -13742,9 +13683,15 @@ vErrors.push(err1028);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("human.began" !== data.type){
+}
+if(data407.sha256 !== undefined){
+let data414 = data407.sha256;
+const _errs1141 = errors;
+let valid274 = true;
+const _errs1142 = errors;
+const _errs1143 = errors;
+const _errs1144 = errors;
+if(data414 !== null){
 const err1029 = {};
 if(vErrors === null){
 vErrors = [err1029];
@@ -13754,10 +13701,8 @@ vErrors.push(err1029);
 }
 errors++;
 }
-}
-}
-}
-else {
+var valid275 = _errs1144 === errors;
+if(valid275){
 const err1030 = {};
 if(vErrors === null){
 vErrors = [err1030];
@@ -13767,22 +13712,32 @@ vErrors.push(err1030);
 }
 errors++;
 }
-}
-var _valid49 = _errs1134 === errors;
-errors = _errs1133;
+else {
+errors = _errs1143;
 if(vErrors !== null){
-if(_errs1133){
-vErrors.length = _errs1133;
+if(_errs1143){
+vErrors.length = _errs1143;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid49 = _errs1142 === errors;
+errors = _errs1141;
+if(vErrors !== null){
+if(_errs1141){
+vErrors.length = _errs1141;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid49){
-const _errs1137 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1031 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs1146 = errors;
+if(data414 && typeof data414 == "object" && !Array.isArray(data414)){
+if(data414.read === undefined){
+const err1031 = {instancePath:instancePath+"/data/data/asked/sha256",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
 if(vErrors === null){
 vErrors = [err1031];
 }
@@ -13791,11 +13746,8 @@ vErrors.push(err1031);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data411 = data.data;
-if(data411 && typeof data411 == "object" && !Array.isArray(data411)){
-if(data411.who === undefined){
-const err1032 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(data414.recorded === undefined){
+const err1032 = {instancePath:instancePath+"/data/data/asked/sha256",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/required",keyword:"required",params:{missingProperty: "recorded"},message:"must have required property '"+"recorded"+"'"};
 if(vErrors === null){
 vErrors = [err1032];
 }
@@ -13804,8 +13756,8 @@ vErrors.push(err1032);
 }
 errors++;
 }
-if(data411.instant === undefined){
-const err1033 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data414.expected === undefined){
+const err1033 = {instancePath:instancePath+"/data/data/asked/sha256",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err1033];
 }
@@ -13814,9 +13766,9 @@ vErrors.push(err1033);
 }
 errors++;
 }
-for(const key76 in data411){
-if(!((key76 === "who") || (key76 === "instant"))){
-const err1034 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
+for(const key74 in data414){
+if(!(((key74 === "read") || (key74 === "recorded")) || (key74 === "expected"))){
+const err1034 = {instancePath:instancePath+"/data/data/asked/sha256",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key74},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1034];
 }
@@ -13826,9 +13778,11 @@ vErrors.push(err1034);
 errors++;
 }
 }
-if(data411.who !== undefined){
-if(typeof data411.who !== "string"){
-const err1035 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data414.read !== undefined){
+let data415 = data414.read;
+if(typeof data415 === "string"){
+if(!pattern17.test(data415)){
+const err1035 = {instancePath:instancePath+"/data/data/asked/sha256/read",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/read/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
 if(vErrors === null){
 vErrors = [err1035];
 }
@@ -13838,11 +13792,8 @@ vErrors.push(err1035);
 errors++;
 }
 }
-if(data411.instant !== undefined){
-let data413 = data411.instant;
-if(data413 && typeof data413 == "object" && !Array.isArray(data413)){
-if(data413.at === undefined){
-const err1036 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+else {
+const err1036 = {instancePath:instancePath+"/data/data/asked/sha256/read",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/read/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1036];
 }
@@ -13851,8 +13802,16 @@ vErrors.push(err1036);
 }
 errors++;
 }
-if(data413.mono === undefined){
-const err1037 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data414.recorded !== undefined){
+let data416 = data414.recorded;
+const _errs1152 = errors;
+let valid277 = true;
+const _errs1153 = errors;
+const _errs1154 = errors;
+const _errs1155 = errors;
+if(data416 !== null){
+const err1037 = {};
 if(vErrors === null){
 vErrors = [err1037];
 }
@@ -13861,9 +13820,9 @@ vErrors.push(err1037);
 }
 errors++;
 }
-for(const key77 in data413){
-if(!((key77 === "at") || (key77 === "mono"))){
-const err1038 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
+var valid278 = _errs1155 === errors;
+if(valid278){
+const err1038 = {};
 if(vErrors === null){
 vErrors = [err1038];
 }
@@ -13872,146 +13831,15 @@ vErrors.push(err1038);
 }
 errors++;
 }
-}
-if(data413.at !== undefined){
-if(typeof data413.at !== "string"){
-const err1039 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1039];
+else {
+errors = _errs1154;
+if(vErrors !== null){
+if(_errs1154){
+vErrors.length = _errs1154;
 }
 else {
-vErrors.push(err1039);
+vErrors = null;
 }
-errors++;
-}
-}
-if(data413.mono !== undefined){
-let data415 = data413.mono;
-if(typeof data415 === "string"){
-if(!pattern4.test(data415)){
-const err1040 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1040];
-}
-else {
-vErrors.push(err1040);
-}
-errors++;
-}
-}
-else {
-const err1041 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1041];
-}
-else {
-vErrors.push(err1041);
-}
-errors++;
-}
-}
-}
-else {
-const err1042 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1042];
-}
-else {
-vErrors.push(err1042);
-}
-errors++;
-}
-}
-}
-else {
-const err1043 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1043];
-}
-else {
-vErrors.push(err1043);
-}
-errors++;
-}
-}
-}
-else {
-const err1044 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1044];
-}
-else {
-vErrors.push(err1044);
-}
-errors++;
-}
-var _valid49 = _errs1137 === errors;
-valid278 = _valid49;
-if(valid278){
-var props44 = {};
-props44.data = true;
-props44.type = true;
-}
-}
-if(!valid278){
-const err1045 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err1045];
-}
-else {
-vErrors.push(err1045);
-}
-errors++;
-}
-if(props0 !== true && props44 !== undefined){
-if(props44 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props44);
-}
-}
-const _errs1152 = errors;
-let valid283 = true;
-const _errs1153 = errors;
-if(errors === _errs1153){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing41;
-if((data.type === undefined) && (missing41 = "type")){
-const err1046 = {};
-if(vErrors === null){
-vErrors = [err1046];
-}
-else {
-vErrors.push(err1046);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("human.done" !== data.type){
-const err1047 = {};
-if(vErrors === null){
-vErrors = [err1047];
-}
-else {
-vErrors.push(err1047);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1048 = {};
-if(vErrors === null){
-vErrors = [err1048];
-}
-else {
-vErrors.push(err1048);
-}
-errors++;
 }
 }
 var _valid50 = _errs1153 === errors;
@@ -14025,10 +13853,158 @@ vErrors = null;
 }
 }
 if(_valid50){
-const _errs1156 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1049 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const _errs1157 = errors;
+if(typeof data416 === "string"){
+if(!pattern17.test(data416)){
+const err1039 = {instancePath:instancePath+"/data/data/asked/sha256/recorded",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/recorded/then/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err1039];
+}
+else {
+vErrors.push(err1039);
+}
+errors++;
+}
+}
+else {
+const err1040 = {instancePath:instancePath+"/data/data/asked/sha256/recorded",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/recorded/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1040];
+}
+else {
+vErrors.push(err1040);
+}
+errors++;
+}
+var _valid50 = _errs1157 === errors;
+valid277 = _valid50;
+}
+if(!valid277){
+const err1041 = {instancePath:instancePath+"/data/data/asked/sha256/recorded",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/recorded/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1041];
+}
+else {
+vErrors.push(err1041);
+}
+errors++;
+}
+}
+if(data414.expected !== undefined){
+let data417 = data414.expected;
+const _errs1160 = errors;
+let valid279 = true;
+const _errs1161 = errors;
+const _errs1162 = errors;
+const _errs1163 = errors;
+if(data417 !== null){
+const err1042 = {};
+if(vErrors === null){
+vErrors = [err1042];
+}
+else {
+vErrors.push(err1042);
+}
+errors++;
+}
+var valid280 = _errs1163 === errors;
+if(valid280){
+const err1043 = {};
+if(vErrors === null){
+vErrors = [err1043];
+}
+else {
+vErrors.push(err1043);
+}
+errors++;
+}
+else {
+errors = _errs1162;
+if(vErrors !== null){
+if(_errs1162){
+vErrors.length = _errs1162;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid51 = _errs1161 === errors;
+errors = _errs1160;
+if(vErrors !== null){
+if(_errs1160){
+vErrors.length = _errs1160;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid51){
+const _errs1165 = errors;
+if(typeof data417 === "string"){
+if(!pattern17.test(data417)){
+const err1044 = {instancePath:instancePath+"/data/data/asked/sha256/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/expected/then/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err1044];
+}
+else {
+vErrors.push(err1044);
+}
+errors++;
+}
+}
+else {
+const err1045 = {instancePath:instancePath+"/data/data/asked/sha256/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/expected/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1045];
+}
+else {
+vErrors.push(err1045);
+}
+errors++;
+}
+var _valid51 = _errs1165 === errors;
+valid279 = _valid51;
+}
+if(!valid279){
+const err1046 = {instancePath:instancePath+"/data/data/asked/sha256/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1046];
+}
+else {
+vErrors.push(err1046);
+}
+errors++;
+}
+}
+}
+else {
+const err1047 = {instancePath:instancePath+"/data/data/asked/sha256",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1047];
+}
+else {
+vErrors.push(err1047);
+}
+errors++;
+}
+var _valid49 = _errs1146 === errors;
+valid274 = _valid49;
+}
+if(!valid274){
+const err1048 = {instancePath:instancePath+"/data/data/asked/sha256",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/properties/sha256/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1048];
+}
+else {
+vErrors.push(err1048);
+}
+errors++;
+}
+}
+}
+else {
+const err1049 = {instancePath:instancePath+"/data/data/asked",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1049];
 }
@@ -14037,11 +14013,11 @@ vErrors.push(err1049);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data417 = data.data;
-if(data417 && typeof data417 == "object" && !Array.isArray(data417)){
-if(data417.who === undefined){
-const err1050 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+var _valid47 = _errs1118 === errors;
+valid268 = _valid47;
+}
+if(!valid268){
+const err1050 = {instancePath:instancePath+"/data/data/asked",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/properties/asked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1050];
 }
@@ -14050,8 +14026,10 @@ vErrors.push(err1050);
 }
 errors++;
 }
-if(data417.instant === undefined){
-const err1051 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+}
+else {
+const err1051 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1051];
 }
@@ -14060,8 +14038,10 @@ vErrors.push(err1051);
 }
 errors++;
 }
-if(data417.answered === undefined){
-const err1052 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
+}
+}
+else {
+const err1052 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1052];
 }
@@ -14070,8 +14050,16 @@ vErrors.push(err1052);
 }
 errors++;
 }
-if(data417.attestation === undefined){
-const err1053 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
+var _valid46 = _errs1083 === errors;
+valid261 = _valid46;
+if(valid261){
+var props43 = {};
+props43.data = true;
+props43.kind = true;
+}
+}
+if(!valid261){
+const err1053 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1053];
 }
@@ -14080,9 +14068,23 @@ vErrors.push(err1053);
 }
 errors++;
 }
-for(const key78 in data417){
-if(!((((key78 === "who") || (key78 === "instant")) || (key78 === "answered")) || (key78 === "attestation"))){
-const err1054 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
+if(props19 !== true && props43 !== undefined){
+if(props43 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props43);
+}
+}
+const _errs1168 = errors;
+let valid281 = true;
+const _errs1169 = errors;
+if(errors === _errs1169){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+let missing38;
+if((data140.kind === undefined) && (missing38 = "kind")){
+const err1054 = {};
 if(vErrors === null){
 vErrors = [err1054];
 }
@@ -14091,11 +14093,10 @@ vErrors.push(err1054);
 }
 errors++;
 }
-}
-if(data417.who !== undefined){
-let data418 = data417.who;
-if((typeof data418 !== "string") && (data418 !== null)){
-const err1055 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/22/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.who.type},message:"must be string,null"};
+else {
+if(data140.kind !== undefined){
+if("residue" !== data140.kind){
+const err1055 = {};
 if(vErrors === null){
 vErrors = [err1055];
 }
@@ -14105,11 +14106,10 @@ vErrors.push(err1055);
 errors++;
 }
 }
-if(data417.instant !== undefined){
-let data419 = data417.instant;
-if(data419 && typeof data419 == "object" && !Array.isArray(data419)){
-if(data419.at === undefined){
-const err1056 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+}
+else {
+const err1056 = {};
 if(vErrors === null){
 vErrors = [err1056];
 }
@@ -14118,8 +14118,22 @@ vErrors.push(err1056);
 }
 errors++;
 }
-if(data419.mono === undefined){
-const err1057 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+var _valid52 = _errs1169 === errors;
+errors = _errs1168;
+if(vErrors !== null){
+if(_errs1168){
+vErrors.length = _errs1168;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid52){
+const _errs1172 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err1057 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1057];
 }
@@ -14128,9 +14142,11 @@ vErrors.push(err1057);
 }
 errors++;
 }
-for(const key79 in data419){
-if(!((key79 === "at") || (key79 === "mono"))){
-const err1058 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
+if(data140.data !== undefined){
+let data419 = data140.data;
+if(data419 && typeof data419 == "object" && !Array.isArray(data419)){
+if(data419.left === undefined){
+const err1058 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
 if(vErrors === null){
 vErrors = [err1058];
 }
@@ -14139,10 +14155,9 @@ vErrors.push(err1058);
 }
 errors++;
 }
-}
-if(data419.at !== undefined){
-if(typeof data419.at !== "string"){
-const err1059 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key75 in data419){
+if(!(key75 === "left")){
+const err1059 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1059];
 }
@@ -14152,11 +14167,15 @@ vErrors.push(err1059);
 errors++;
 }
 }
-if(data419.mono !== undefined){
-let data421 = data419.mono;
-if(typeof data421 === "string"){
-if(!pattern4.test(data421)){
-const err1060 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data419.left !== undefined){
+let data420 = data419.left;
+if(Array.isArray(data420)){
+const len31 = data420.length;
+for(let i31=0; i31<len31; i31++){
+let data421 = data420[i31];
+if(data421 && typeof data421 == "object" && !Array.isArray(data421)){
+if(data421.system === undefined){
+const err1060 = {instancePath:instancePath+"/data/data/left/" + i31,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err1060];
 }
@@ -14165,9 +14184,8 @@ vErrors.push(err1060);
 }
 errors++;
 }
-}
-else {
-const err1061 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data421.object === undefined){
+const err1061 = {instancePath:instancePath+"/data/data/left/" + i31,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err1061];
 }
@@ -14176,10 +14194,9 @@ vErrors.push(err1061);
 }
 errors++;
 }
-}
-}
-else {
-const err1062 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key76 in data421){
+if(!((key76 === "system") || (key76 === "object"))){
+const err1062 = {instancePath:instancePath+"/data/data/left/" + i31,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1062];
 }
@@ -14189,9 +14206,9 @@ vErrors.push(err1062);
 errors++;
 }
 }
-if(data417.answered !== undefined){
-if(typeof data417.answered !== "boolean"){
-const err1063 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/22/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data421.system !== undefined){
+if(typeof data421.system !== "string"){
+const err1063 = {instancePath:instancePath+"/data/data/left/" + i31+"/system",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1063];
 }
@@ -14201,10 +14218,9 @@ vErrors.push(err1063);
 errors++;
 }
 }
-if(data417.attestation !== undefined){
-let data423 = data417.attestation;
-if((typeof data423 !== "string") && (data423 !== null)){
-const err1064 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/22/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(data421.object !== undefined){
+if(typeof data421.object !== "string"){
+const err1064 = {instancePath:instancePath+"/data/data/left/" + i31+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1064];
 }
@@ -14216,7 +14232,7 @@ errors++;
 }
 }
 else {
-const err1065 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1065 = {instancePath:instancePath+"/data/data/left/" + i31,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1065];
 }
@@ -14228,7 +14244,7 @@ errors++;
 }
 }
 else {
-const err1066 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1066 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err1066];
 }
@@ -14237,21 +14253,141 @@ vErrors.push(err1066);
 }
 errors++;
 }
-var _valid50 = _errs1156 === errors;
-valid283 = _valid50;
-if(valid283){
-var props45 = {};
-props45.data = true;
-props45.type = true;
 }
 }
-if(!valid283){
-const err1067 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err1067 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1067];
 }
 else {
 vErrors.push(err1067);
+}
+errors++;
+}
+}
+}
+else {
+const err1068 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1068];
+}
+else {
+vErrors.push(err1068);
+}
+errors++;
+}
+var _valid52 = _errs1172 === errors;
+valid281 = _valid52;
+if(valid281){
+var props44 = {};
+props44.data = true;
+props44.kind = true;
+}
+}
+if(!valid281){
+const err1069 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1069];
+}
+else {
+vErrors.push(err1069);
+}
+errors++;
+}
+if(props19 !== true && props44 !== undefined){
+if(props44 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props44);
+}
+}
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.kind === undefined){
+const err1070 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err1070];
+}
+else {
+vErrors.push(err1070);
+}
+errors++;
+}
+if(data140.data === undefined){
+const err1071 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1071];
+}
+else {
+vErrors.push(err1071);
+}
+errors++;
+}
+for(const key77 in data140){
+if(!((key77 === "kind") || (key77 === "data"))){
+const err1072 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1072];
+}
+else {
+vErrors.push(err1072);
+}
+errors++;
+}
+}
+if(data140.kind !== undefined){
+let data424 = data140.kind;
+if(!((((((((((((((((((((data424 === "backup") || (data424 === "restore-target")) || (data424 === "wal-end")) || (data424 === "archive")) || (data424 === "reference")) || (data424 === "reconciliation")) || (data424 === "health-checks")) || (data424 === "isolation")) || (data424 === "production-fingerprint")) || (data424 === "cluster-state")) || (data424 === "archiving")) || (data424 === "infrastructure-code")) || (data424 === "infrastructure-plan")) || (data424 === "infrastructure-state")) || (data424 === "drift")) || (data424 === "volume-snapshot")) || (data424 === "volume")) || (data424 === "volume-swap")) || (data424 === "object-versions")) || (data424 === "residue"))){
+const err1073 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/18/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1073];
+}
+else {
+vErrors.push(err1073);
+}
+errors++;
+}
+}
+}
+else {
+const err1074 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1074];
+}
+else {
+vErrors.push(err1074);
+}
+errors++;
+}
+}
+}
+else {
+const err1075 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1075];
+}
+else {
+vErrors.push(err1075);
+}
+errors++;
+}
+var _valid19 = _errs404 === errors;
+valid96 = _valid19;
+if(valid96){
+var props45 = {};
+props45.data = true;
+props45.type = true;
+}
+}
+if(!valid96){
+const err1076 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1076];
+}
+else {
+vErrors.push(err1076);
 }
 errors++;
 }
@@ -14264,131 +14400,14 @@ props0 = props0 || {};
 Object.assign(props0, props45);
 }
 }
-const _errs1175 = errors;
-let valid288 = true;
-const _errs1176 = errors;
-if(errors === _errs1176){
+const _errs1189 = errors;
+let valid289 = true;
+const _errs1190 = errors;
+if(errors === _errs1190){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing42;
-if((data.type === undefined) && (missing42 = "type")){
-const err1068 = {};
-if(vErrors === null){
-vErrors = [err1068];
-}
-else {
-vErrors.push(err1068);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("note.manual" !== data.type){
-const err1069 = {};
-if(vErrors === null){
-vErrors = [err1069];
-}
-else {
-vErrors.push(err1069);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1070 = {};
-if(vErrors === null){
-vErrors = [err1070];
-}
-else {
-vErrors.push(err1070);
-}
-errors++;
-}
-}
-var _valid51 = _errs1176 === errors;
-errors = _errs1175;
-if(vErrors !== null){
-if(_errs1175){
-vErrors.length = _errs1175;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid51){
-const _errs1179 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1071 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1071];
-}
-else {
-vErrors.push(err1071);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data425 = data.data;
-if(data425 && typeof data425 == "object" && !Array.isArray(data425)){
-if(data425.text === undefined){
-const err1072 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
-if(vErrors === null){
-vErrors = [err1072];
-}
-else {
-vErrors.push(err1072);
-}
-errors++;
-}
-if(data425.who === undefined){
-const err1073 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err1073];
-}
-else {
-vErrors.push(err1073);
-}
-errors++;
-}
-if(data425.source === undefined){
-const err1074 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
-if(vErrors === null){
-vErrors = [err1074];
-}
-else {
-vErrors.push(err1074);
-}
-errors++;
-}
-for(const key80 in data425){
-if(!(((key80 === "text") || (key80 === "who")) || (key80 === "source"))){
-const err1075 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1075];
-}
-else {
-vErrors.push(err1075);
-}
-errors++;
-}
-}
-if(data425.text !== undefined){
-if(typeof data425.text !== "string"){
-const err1076 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/23/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1076];
-}
-else {
-vErrors.push(err1076);
-}
-errors++;
-}
-}
-if(data425.who !== undefined){
-if(typeof data425.who !== "string"){
-const err1077 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/23/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let missing39;
+if((data.type === undefined) && (missing39 = "type")){
+const err1077 = {};
 if(vErrors === null){
 vErrors = [err1077];
 }
@@ -14397,11 +14416,10 @@ vErrors.push(err1077);
 }
 errors++;
 }
-}
-if(data425.source !== undefined){
-let data428 = data425.source;
-if(!((data428 === "prompt") || (data428 === "note"))){
-const err1078 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/23/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+else {
+if(data.type !== undefined){
+if("evidence.write-failed" !== data.type){
+const err1078 = {};
 if(vErrors === null){
 vErrors = [err1078];
 }
@@ -14412,8 +14430,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err1079 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1079 = {};
 if(vErrors === null){
 vErrors = [err1079];
 }
@@ -14423,9 +14442,21 @@ vErrors.push(err1079);
 errors++;
 }
 }
+var _valid53 = _errs1190 === errors;
+errors = _errs1189;
+if(vErrors !== null){
+if(_errs1189){
+vErrors.length = _errs1189;
 }
 else {
-const err1080 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid53){
+const _errs1193 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1080 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1080];
 }
@@ -14434,21 +14465,103 @@ vErrors.push(err1080);
 }
 errors++;
 }
-var _valid51 = _errs1179 === errors;
-valid288 = _valid51;
-if(valid288){
-var props46 = {};
-props46.data = true;
-props46.type = true;
-}
-}
-if(!valid288){
-const err1081 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data426 = data.data;
+if(data426 && typeof data426 == "object" && !Array.isArray(data426)){
+if(data426.file === undefined){
+const err1081 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
 vErrors = [err1081];
 }
 else {
 vErrors.push(err1081);
+}
+errors++;
+}
+if(data426.message === undefined){
+const err1082 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err1082];
+}
+else {
+vErrors.push(err1082);
+}
+errors++;
+}
+for(const key78 in data426){
+if(!((key78 === "file") || (key78 === "message"))){
+const err1083 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1083];
+}
+else {
+vErrors.push(err1083);
+}
+errors++;
+}
+}
+if(data426.file !== undefined){
+if(typeof data426.file !== "string"){
+const err1084 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/19/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1084];
+}
+else {
+vErrors.push(err1084);
+}
+errors++;
+}
+}
+if(data426.message !== undefined){
+if(typeof data426.message !== "string"){
+const err1085 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/19/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1085];
+}
+else {
+vErrors.push(err1085);
+}
+errors++;
+}
+}
+}
+else {
+const err1086 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1086];
+}
+else {
+vErrors.push(err1086);
+}
+errors++;
+}
+}
+}
+else {
+const err1087 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1087];
+}
+else {
+vErrors.push(err1087);
+}
+errors++;
+}
+var _valid53 = _errs1193 === errors;
+valid289 = _valid53;
+if(valid289){
+var props46 = {};
+props46.data = true;
+props46.type = true;
+}
+}
+if(!valid289){
+const err1088 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1088];
+}
+else {
+vErrors.push(err1088);
 }
 errors++;
 }
@@ -14461,109 +14574,14 @@ props0 = props0 || {};
 Object.assign(props0, props46);
 }
 }
-const _errs1190 = errors;
-let valid292 = true;
-const _errs1191 = errors;
-if(errors === _errs1191){
+const _errs1203 = errors;
+let valid293 = true;
+const _errs1204 = errors;
+if(errors === _errs1204){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing43;
-if((data.type === undefined) && (missing43 = "type")){
-const err1082 = {};
-if(vErrors === null){
-vErrors = [err1082];
-}
-else {
-vErrors.push(err1082);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("operator.attached" !== data.type){
-const err1083 = {};
-if(vErrors === null){
-vErrors = [err1083];
-}
-else {
-vErrors.push(err1083);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1084 = {};
-if(vErrors === null){
-vErrors = [err1084];
-}
-else {
-vErrors.push(err1084);
-}
-errors++;
-}
-}
-var _valid52 = _errs1191 === errors;
-errors = _errs1190;
-if(vErrors !== null){
-if(_errs1190){
-vErrors.length = _errs1190;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid52){
-const _errs1194 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1085 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1085];
-}
-else {
-vErrors.push(err1085);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data430 = data.data;
-if(data430 && typeof data430 == "object" && !Array.isArray(data430)){
-if(data430.who === undefined){
-const err1086 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
-if(vErrors === null){
-vErrors = [err1086];
-}
-else {
-vErrors.push(err1086);
-}
-errors++;
-}
-if(data430.host === undefined){
-const err1087 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
-if(vErrors === null){
-vErrors = [err1087];
-}
-else {
-vErrors.push(err1087);
-}
-errors++;
-}
-for(const key81 in data430){
-if(!((key81 === "who") || (key81 === "host"))){
-const err1088 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1088];
-}
-else {
-vErrors.push(err1088);
-}
-errors++;
-}
-}
-if(data430.who !== undefined){
-if(typeof data430.who !== "string"){
-const err1089 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/24/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let missing40;
+if((data.type === undefined) && (missing40 = "type")){
+const err1089 = {};
 if(vErrors === null){
 vErrors = [err1089];
 }
@@ -14572,10 +14590,10 @@ vErrors.push(err1089);
 }
 errors++;
 }
-}
-if(data430.host !== undefined){
-if(typeof data430.host !== "string"){
-const err1090 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/24/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("human.asked" !== data.type){
+const err1090 = {};
 if(vErrors === null){
 vErrors = [err1090];
 }
@@ -14586,8 +14604,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err1091 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1091 = {};
 if(vErrors === null){
 vErrors = [err1091];
 }
@@ -14597,9 +14616,21 @@ vErrors.push(err1091);
 errors++;
 }
 }
+var _valid54 = _errs1204 === errors;
+errors = _errs1203;
+if(vErrors !== null){
+if(_errs1203){
+vErrors.length = _errs1203;
 }
 else {
-const err1092 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid54){
+const _errs1207 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1092 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1092];
 }
@@ -14608,21 +14639,175 @@ vErrors.push(err1092);
 }
 errors++;
 }
-var _valid52 = _errs1194 === errors;
-valid292 = _valid52;
-if(valid292){
-var props47 = {};
-props47.data = true;
-props47.type = true;
-}
-}
-if(!valid292){
-const err1093 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data430 = data.data;
+if(data430 && typeof data430 == "object" && !Array.isArray(data430)){
+if(data430.instructions === undefined){
+const err1093 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
 if(vErrors === null){
 vErrors = [err1093];
 }
 else {
 vErrors.push(err1093);
+}
+errors++;
+}
+if(data430.instant === undefined){
+const err1094 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err1094];
+}
+else {
+vErrors.push(err1094);
+}
+errors++;
+}
+for(const key79 in data430){
+if(!((key79 === "instructions") || (key79 === "instant"))){
+const err1095 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1095];
+}
+else {
+vErrors.push(err1095);
+}
+errors++;
+}
+}
+if(data430.instructions !== undefined){
+if(typeof data430.instructions !== "string"){
+const err1096 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/20/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1096];
+}
+else {
+vErrors.push(err1096);
+}
+errors++;
+}
+}
+if(data430.instant !== undefined){
+let data432 = data430.instant;
+if(data432 && typeof data432 == "object" && !Array.isArray(data432)){
+if(data432.at === undefined){
+const err1097 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1097];
+}
+else {
+vErrors.push(err1097);
+}
+errors++;
+}
+if(data432.mono === undefined){
+const err1098 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1098];
+}
+else {
+vErrors.push(err1098);
+}
+errors++;
+}
+for(const key80 in data432){
+if(!((key80 === "at") || (key80 === "mono"))){
+const err1099 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1099];
+}
+else {
+vErrors.push(err1099);
+}
+errors++;
+}
+}
+if(data432.at !== undefined){
+if(typeof data432.at !== "string"){
+const err1100 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1100];
+}
+else {
+vErrors.push(err1100);
+}
+errors++;
+}
+}
+if(data432.mono !== undefined){
+let data434 = data432.mono;
+if(typeof data434 === "string"){
+if(!pattern4.test(data434)){
+const err1101 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1101];
+}
+else {
+vErrors.push(err1101);
+}
+errors++;
+}
+}
+else {
+const err1102 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1102];
+}
+else {
+vErrors.push(err1102);
+}
+errors++;
+}
+}
+}
+else {
+const err1103 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1103];
+}
+else {
+vErrors.push(err1103);
+}
+errors++;
+}
+}
+}
+else {
+const err1104 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1104];
+}
+else {
+vErrors.push(err1104);
+}
+errors++;
+}
+}
+}
+else {
+const err1105 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1105];
+}
+else {
+vErrors.push(err1105);
+}
+errors++;
+}
+var _valid54 = _errs1207 === errors;
+valid293 = _valid54;
+if(valid293){
+var props47 = {};
+props47.data = true;
+props47.type = true;
+}
+}
+if(!valid293){
+const err1106 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1106];
+}
+else {
+vErrors.push(err1106);
 }
 errors++;
 }
@@ -14635,31 +14820,31 @@ props0 = props0 || {};
 Object.assign(props0, props47);
 }
 }
-const _errs1204 = errors;
-let valid296 = true;
-const _errs1205 = errors;
-if(errors === _errs1205){
+const _errs1222 = errors;
+let valid298 = true;
+const _errs1223 = errors;
+if(errors === _errs1223){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing44;
-if((data.type === undefined) && (missing44 = "type")){
-const err1094 = {};
+let missing41;
+if((data.type === undefined) && (missing41 = "type")){
+const err1107 = {};
 if(vErrors === null){
-vErrors = [err1094];
+vErrors = [err1107];
 }
 else {
-vErrors.push(err1094);
+vErrors.push(err1107);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("operator.chose" !== data.type){
-const err1095 = {};
+if("human.began" !== data.type){
+const err1108 = {};
 if(vErrors === null){
-vErrors = [err1095];
+vErrors = [err1108];
 }
 else {
-vErrors.push(err1095);
+vErrors.push(err1108);
 }
 errors++;
 }
@@ -14667,115 +14852,208 @@ errors++;
 }
 }
 else {
-const err1096 = {};
+const err1109 = {};
 if(vErrors === null){
-vErrors = [err1096];
+vErrors = [err1109];
 }
 else {
-vErrors.push(err1096);
+vErrors.push(err1109);
 }
 errors++;
 }
 }
-var _valid53 = _errs1205 === errors;
-errors = _errs1204;
+var _valid55 = _errs1223 === errors;
+errors = _errs1222;
 if(vErrors !== null){
-if(_errs1204){
-vErrors.length = _errs1204;
+if(_errs1222){
+vErrors.length = _errs1222;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid53){
-const _errs1208 = errors;
+if(_valid55){
+const _errs1226 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1097 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1110 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1097];
+vErrors = [err1110];
 }
 else {
-vErrors.push(err1097);
+vErrors.push(err1110);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data434 = data.data;
-if(data434 && typeof data434 == "object" && !Array.isArray(data434)){
-if(data434.choice === undefined){
-const err1098 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
+let data436 = data.data;
+if(data436 && typeof data436 == "object" && !Array.isArray(data436)){
+if(data436.who === undefined){
+const err1111 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err1098];
+vErrors = [err1111];
 }
 else {
-vErrors.push(err1098);
+vErrors.push(err1111);
 }
 errors++;
 }
-for(const key82 in data434){
-if(!(key82 === "choice")){
-const err1099 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key82},message:"must NOT have additional properties"};
+if(data436.instant === undefined){
+const err1112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err1099];
+vErrors = [err1112];
 }
 else {
-vErrors.push(err1099);
+vErrors.push(err1112);
 }
 errors++;
 }
-}
-if(data434.choice !== undefined){
-let data435 = data434.choice;
-if(!(((data435 === "retry") || (data435 === "skip")) || (data435 === "abort"))){
-const err1100 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/25/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[25].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+for(const key81 in data436){
+if(!((key81 === "who") || (key81 === "instant"))){
+const err1113 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1100];
+vErrors = [err1113];
 }
 else {
-vErrors.push(err1100);
+vErrors.push(err1113);
 }
 errors++;
 }
 }
-}
-else {
-const err1101 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data436.who !== undefined){
+if(typeof data436.who !== "string"){
+const err1114 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1101];
+vErrors = [err1114];
 }
 else {
-vErrors.push(err1101);
+vErrors.push(err1114);
+}
+errors++;
+}
+}
+if(data436.instant !== undefined){
+let data438 = data436.instant;
+if(data438 && typeof data438 == "object" && !Array.isArray(data438)){
+if(data438.at === undefined){
+const err1115 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1115];
+}
+else {
+vErrors.push(err1115);
+}
+errors++;
+}
+if(data438.mono === undefined){
+const err1116 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1116];
+}
+else {
+vErrors.push(err1116);
+}
+errors++;
+}
+for(const key82 in data438){
+if(!((key82 === "at") || (key82 === "mono"))){
+const err1117 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key82},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1117];
+}
+else {
+vErrors.push(err1117);
+}
+errors++;
+}
+}
+if(data438.at !== undefined){
+if(typeof data438.at !== "string"){
+const err1118 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1118];
+}
+else {
+vErrors.push(err1118);
+}
+errors++;
+}
+}
+if(data438.mono !== undefined){
+let data440 = data438.mono;
+if(typeof data440 === "string"){
+if(!pattern4.test(data440)){
+const err1119 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1119];
+}
+else {
+vErrors.push(err1119);
+}
+errors++;
+}
+}
+else {
+const err1120 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1120];
+}
+else {
+vErrors.push(err1120);
 }
 errors++;
 }
 }
 }
 else {
-const err1102 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1121 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1102];
+vErrors = [err1121];
 }
 else {
-vErrors.push(err1102);
+vErrors.push(err1121);
 }
 errors++;
 }
-var _valid53 = _errs1208 === errors;
-valid296 = _valid53;
-if(valid296){
+}
+}
+else {
+const err1122 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1122];
+}
+else {
+vErrors.push(err1122);
+}
+errors++;
+}
+}
+}
+else {
+const err1123 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1123];
+}
+else {
+vErrors.push(err1123);
+}
+errors++;
+}
+var _valid55 = _errs1226 === errors;
+valid298 = _valid55;
+if(valid298){
 var props48 = {};
 props48.data = true;
 props48.type = true;
 }
 }
-if(!valid296){
-const err1103 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid298){
+const err1124 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1103];
+vErrors = [err1124];
 }
 else {
-vErrors.push(err1103);
+vErrors.push(err1124);
 }
 errors++;
 }
@@ -14788,270 +15066,14 @@ props0 = props0 || {};
 Object.assign(props0, props48);
 }
 }
-const _errs1215 = errors;
-let valid300 = true;
-const _errs1216 = errors;
-if(errors === _errs1216){
+const _errs1241 = errors;
+let valid303 = true;
+const _errs1242 = errors;
+if(errors === _errs1242){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing45;
-if((data.type === undefined) && (missing45 = "type")){
-const err1104 = {};
-if(vErrors === null){
-vErrors = [err1104];
-}
-else {
-vErrors.push(err1104);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("watch.observed" !== data.type){
-const err1105 = {};
-if(vErrors === null){
-vErrors = [err1105];
-}
-else {
-vErrors.push(err1105);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1106 = {};
-if(vErrors === null){
-vErrors = [err1106];
-}
-else {
-vErrors.push(err1106);
-}
-errors++;
-}
-}
-var _valid54 = _errs1216 === errors;
-errors = _errs1215;
-if(vErrors !== null){
-if(_errs1215){
-vErrors.length = _errs1215;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid54){
-const _errs1219 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1107 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1107];
-}
-else {
-vErrors.push(err1107);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data437 = data.data;
-if(data437 && typeof data437 == "object" && !Array.isArray(data437)){
-if(data437.watcher === undefined){
-const err1108 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
-if(vErrors === null){
-vErrors = [err1108];
-}
-else {
-vErrors.push(err1108);
-}
-errors++;
-}
-if(data437.object === undefined){
-const err1109 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err1109];
-}
-else {
-vErrors.push(err1109);
-}
-errors++;
-}
-if(data437.actor === undefined){
-const err1110 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
-if(vErrors === null){
-vErrors = [err1110];
-}
-else {
-vErrors.push(err1110);
-}
-errors++;
-}
-if(data437.change === undefined){
-const err1111 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
-if(vErrors === null){
-vErrors = [err1111];
-}
-else {
-vErrors.push(err1111);
-}
-errors++;
-}
-if(data437.ours === undefined){
-const err1112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
-if(vErrors === null){
-vErrors = [err1112];
-}
-else {
-vErrors.push(err1112);
-}
-errors++;
-}
-if(data437.allowedBy === undefined){
-const err1113 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
-if(vErrors === null){
-vErrors = [err1113];
-}
-else {
-vErrors.push(err1113);
-}
-errors++;
-}
-if(data437.scope === undefined){
-const err1114 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
-if(vErrors === null){
-vErrors = [err1114];
-}
-else {
-vErrors.push(err1114);
-}
-errors++;
-}
-for(const key83 in data437){
-if(!(func1.call(schema31.allOf[26].then.properties.data.properties, key83))){
-const err1115 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key83},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1115];
-}
-else {
-vErrors.push(err1115);
-}
-errors++;
-}
-}
-if(data437.watcher !== undefined){
-if(typeof data437.watcher !== "string"){
-const err1116 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/26/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1116];
-}
-else {
-vErrors.push(err1116);
-}
-errors++;
-}
-}
-if(data437.object !== undefined){
-if(typeof data437.object !== "string"){
-const err1117 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/26/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1117];
-}
-else {
-vErrors.push(err1117);
-}
-errors++;
-}
-}
-if(data437.actor !== undefined){
-let data440 = data437.actor;
-if((typeof data440 !== "string") && (data440 !== null)){
-const err1118 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/26/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.actor.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1118];
-}
-else {
-vErrors.push(err1118);
-}
-errors++;
-}
-}
-if(data437.change !== undefined){
-if(typeof data437.change !== "string"){
-const err1119 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/26/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1119];
-}
-else {
-vErrors.push(err1119);
-}
-errors++;
-}
-}
-if(data437.ours !== undefined){
-if(typeof data437.ours !== "boolean"){
-const err1120 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/26/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1120];
-}
-else {
-vErrors.push(err1120);
-}
-errors++;
-}
-}
-if(data437.allowedBy !== undefined){
-let data443 = data437.allowedBy;
-if((typeof data443 !== "string") && (data443 !== null)){
-const err1121 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/26/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1121];
-}
-else {
-vErrors.push(err1121);
-}
-errors++;
-}
-}
-if(data437.scope !== undefined){
-let data444 = data437.scope;
-if(!((data444 === "recovery-path") || (data444 === "elsewhere"))){
-const err1122 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/26/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[26].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err1122];
-}
-else {
-vErrors.push(err1122);
-}
-errors++;
-}
-}
-if(data437.happened !== undefined){
-if(typeof data437.happened !== "string"){
-const err1123 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/26/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1123];
-}
-else {
-vErrors.push(err1123);
-}
-errors++;
-}
-}
-}
-else {
-const err1124 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1124];
-}
-else {
-vErrors.push(err1124);
-}
-errors++;
-}
-}
-}
-else {
-const err1125 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+let missing42;
+if((data.type === undefined) && (missing42 = "type")){
+const err1125 = {};
 if(vErrors === null){
 vErrors = [err1125];
 }
@@ -15060,21 +15082,270 @@ vErrors.push(err1125);
 }
 errors++;
 }
-var _valid54 = _errs1219 === errors;
-valid300 = _valid54;
-if(valid300){
-var props49 = {};
-props49.data = true;
-props49.type = true;
-}
-}
-if(!valid300){
-const err1126 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+if(data.type !== undefined){
+if("human.done" !== data.type){
+const err1126 = {};
 if(vErrors === null){
 vErrors = [err1126];
 }
 else {
 vErrors.push(err1126);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1127 = {};
+if(vErrors === null){
+vErrors = [err1127];
+}
+else {
+vErrors.push(err1127);
+}
+errors++;
+}
+}
+var _valid56 = _errs1242 === errors;
+errors = _errs1241;
+if(vErrors !== null){
+if(_errs1241){
+vErrors.length = _errs1241;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid56){
+const _errs1245 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1128 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1128];
+}
+else {
+vErrors.push(err1128);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data442 = data.data;
+if(data442 && typeof data442 == "object" && !Array.isArray(data442)){
+if(data442.who === undefined){
+const err1129 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(vErrors === null){
+vErrors = [err1129];
+}
+else {
+vErrors.push(err1129);
+}
+errors++;
+}
+if(data442.instant === undefined){
+const err1130 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err1130];
+}
+else {
+vErrors.push(err1130);
+}
+errors++;
+}
+if(data442.answered === undefined){
+const err1131 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
+if(vErrors === null){
+vErrors = [err1131];
+}
+else {
+vErrors.push(err1131);
+}
+errors++;
+}
+if(data442.attestation === undefined){
+const err1132 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
+if(vErrors === null){
+vErrors = [err1132];
+}
+else {
+vErrors.push(err1132);
+}
+errors++;
+}
+for(const key83 in data442){
+if(!((((key83 === "who") || (key83 === "instant")) || (key83 === "answered")) || (key83 === "attestation"))){
+const err1133 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key83},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1133];
+}
+else {
+vErrors.push(err1133);
+}
+errors++;
+}
+}
+if(data442.who !== undefined){
+let data443 = data442.who;
+if((typeof data443 !== "string") && (data443 !== null)){
+const err1134 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/22/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.who.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1134];
+}
+else {
+vErrors.push(err1134);
+}
+errors++;
+}
+}
+if(data442.instant !== undefined){
+let data444 = data442.instant;
+if(data444 && typeof data444 == "object" && !Array.isArray(data444)){
+if(data444.at === undefined){
+const err1135 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1135];
+}
+else {
+vErrors.push(err1135);
+}
+errors++;
+}
+if(data444.mono === undefined){
+const err1136 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1136];
+}
+else {
+vErrors.push(err1136);
+}
+errors++;
+}
+for(const key84 in data444){
+if(!((key84 === "at") || (key84 === "mono"))){
+const err1137 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key84},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1137];
+}
+else {
+vErrors.push(err1137);
+}
+errors++;
+}
+}
+if(data444.at !== undefined){
+if(typeof data444.at !== "string"){
+const err1138 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1138];
+}
+else {
+vErrors.push(err1138);
+}
+errors++;
+}
+}
+if(data444.mono !== undefined){
+let data446 = data444.mono;
+if(typeof data446 === "string"){
+if(!pattern4.test(data446)){
+const err1139 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1139];
+}
+else {
+vErrors.push(err1139);
+}
+errors++;
+}
+}
+else {
+const err1140 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1140];
+}
+else {
+vErrors.push(err1140);
+}
+errors++;
+}
+}
+}
+else {
+const err1141 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1141];
+}
+else {
+vErrors.push(err1141);
+}
+errors++;
+}
+}
+if(data442.answered !== undefined){
+if(typeof data442.answered !== "boolean"){
+const err1142 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/22/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1142];
+}
+else {
+vErrors.push(err1142);
+}
+errors++;
+}
+}
+if(data442.attestation !== undefined){
+let data448 = data442.attestation;
+if((typeof data448 !== "string") && (data448 !== null)){
+const err1143 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/22/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1143];
+}
+else {
+vErrors.push(err1143);
+}
+errors++;
+}
+}
+}
+else {
+const err1144 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1144];
+}
+else {
+vErrors.push(err1144);
+}
+errors++;
+}
+}
+}
+else {
+const err1145 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1145];
+}
+else {
+vErrors.push(err1145);
+}
+errors++;
+}
+var _valid56 = _errs1245 === errors;
+valid303 = _valid56;
+if(valid303){
+var props49 = {};
+props49.data = true;
+props49.type = true;
+}
+}
+if(!valid303){
+const err1146 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1146];
+}
+else {
+vErrors.push(err1146);
 }
 errors++;
 }
@@ -15087,31 +15358,31 @@ props0 = props0 || {};
 Object.assign(props0, props49);
 }
 }
-const _errs1240 = errors;
-let valid304 = true;
-const _errs1241 = errors;
-if(errors === _errs1241){
+const _errs1264 = errors;
+let valid308 = true;
+const _errs1265 = errors;
+if(errors === _errs1265){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing46;
-if((data.type === undefined) && (missing46 = "type")){
-const err1127 = {};
+let missing43;
+if((data.type === undefined) && (missing43 = "type")){
+const err1147 = {};
 if(vErrors === null){
-vErrors = [err1127];
+vErrors = [err1147];
 }
 else {
-vErrors.push(err1127);
+vErrors.push(err1147);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.gap" !== data.type){
-const err1128 = {};
+if("note.manual" !== data.type){
+const err1148 = {};
 if(vErrors === null){
-vErrors = [err1128];
+vErrors = [err1148];
 }
 else {
-vErrors.push(err1128);
+vErrors.push(err1148);
 }
 errors++;
 }
@@ -15119,158 +15390,159 @@ errors++;
 }
 }
 else {
-const err1129 = {};
+const err1149 = {};
 if(vErrors === null){
-vErrors = [err1129];
+vErrors = [err1149];
 }
 else {
-vErrors.push(err1129);
+vErrors.push(err1149);
 }
 errors++;
 }
 }
-var _valid55 = _errs1241 === errors;
-errors = _errs1240;
+var _valid57 = _errs1265 === errors;
+errors = _errs1264;
 if(vErrors !== null){
-if(_errs1240){
-vErrors.length = _errs1240;
+if(_errs1264){
+vErrors.length = _errs1264;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid55){
-const _errs1244 = errors;
+if(_valid57){
+const _errs1268 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1130 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1150 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1130];
+vErrors = [err1150];
 }
 else {
-vErrors.push(err1130);
+vErrors.push(err1150);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data447 = data.data;
-if(data447 && typeof data447 == "object" && !Array.isArray(data447)){
-if(data447.watcher === undefined){
-const err1131 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data450 = data.data;
+if(data450 && typeof data450 == "object" && !Array.isArray(data450)){
+if(data450.text === undefined){
+const err1151 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
 if(vErrors === null){
-vErrors = [err1131];
+vErrors = [err1151];
 }
 else {
-vErrors.push(err1131);
+vErrors.push(err1151);
 }
 errors++;
 }
-if(data447.required === undefined){
-const err1132 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
+if(data450.who === undefined){
+const err1152 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err1132];
+vErrors = [err1152];
 }
 else {
-vErrors.push(err1132);
+vErrors.push(err1152);
 }
 errors++;
 }
-if(data447.detail === undefined){
-const err1133 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data450.source === undefined){
+const err1153 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
 if(vErrors === null){
-vErrors = [err1133];
+vErrors = [err1153];
 }
 else {
-vErrors.push(err1133);
+vErrors.push(err1153);
 }
 errors++;
 }
-for(const key84 in data447){
-if(!(((key84 === "watcher") || (key84 === "required")) || (key84 === "detail"))){
-const err1134 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key84},message:"must NOT have additional properties"};
+for(const key85 in data450){
+if(!(((key85 === "text") || (key85 === "who")) || (key85 === "source"))){
+const err1154 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key85},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1134];
+vErrors = [err1154];
 }
 else {
-vErrors.push(err1134);
-}
-errors++;
-}
-}
-if(data447.watcher !== undefined){
-if(typeof data447.watcher !== "string"){
-const err1135 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/27/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1135];
-}
-else {
-vErrors.push(err1135);
+vErrors.push(err1154);
 }
 errors++;
 }
 }
-if(data447.required !== undefined){
-if(typeof data447.required !== "boolean"){
-const err1136 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/27/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data450.text !== undefined){
+if(typeof data450.text !== "string"){
+const err1155 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/23/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1136];
+vErrors = [err1155];
 }
 else {
-vErrors.push(err1136);
+vErrors.push(err1155);
 }
 errors++;
 }
 }
-if(data447.detail !== undefined){
-if(typeof data447.detail !== "string"){
-const err1137 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/27/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data450.who !== undefined){
+if(typeof data450.who !== "string"){
+const err1156 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/23/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1137];
+vErrors = [err1156];
 }
 else {
-vErrors.push(err1137);
+vErrors.push(err1156);
 }
 errors++;
 }
 }
-}
-else {
-const err1138 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data450.source !== undefined){
+let data453 = data450.source;
+if(!((data453 === "prompt") || (data453 === "note"))){
+const err1157 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/23/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err1138];
+vErrors = [err1157];
 }
 else {
-vErrors.push(err1138);
+vErrors.push(err1157);
 }
 errors++;
 }
 }
 }
 else {
-const err1139 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1158 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1139];
+vErrors = [err1158];
 }
 else {
-vErrors.push(err1139);
+vErrors.push(err1158);
 }
 errors++;
 }
-var _valid55 = _errs1244 === errors;
-valid304 = _valid55;
-if(valid304){
+}
+}
+else {
+const err1159 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1159];
+}
+else {
+vErrors.push(err1159);
+}
+errors++;
+}
+var _valid57 = _errs1268 === errors;
+valid308 = _valid57;
+if(valid308){
 var props50 = {};
 props50.data = true;
 props50.type = true;
 }
 }
-if(!valid304){
-const err1140 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid308){
+const err1160 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1140];
+vErrors = [err1160];
 }
 else {
-vErrors.push(err1140);
+vErrors.push(err1160);
 }
 errors++;
 }
@@ -15283,31 +15555,31 @@ props0 = props0 || {};
 Object.assign(props0, props50);
 }
 }
-const _errs1256 = errors;
-let valid308 = true;
-const _errs1257 = errors;
-if(errors === _errs1257){
+const _errs1279 = errors;
+let valid312 = true;
+const _errs1280 = errors;
+if(errors === _errs1280){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing47;
-if((data.type === undefined) && (missing47 = "type")){
-const err1141 = {};
+let missing44;
+if((data.type === undefined) && (missing44 = "type")){
+const err1161 = {};
 if(vErrors === null){
-vErrors = [err1141];
+vErrors = [err1161];
 }
 else {
-vErrors.push(err1141);
+vErrors.push(err1161);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.ended" !== data.type){
-const err1142 = {};
+if("operator.attached" !== data.type){
+const err1162 = {};
 if(vErrors === null){
-vErrors = [err1142];
+vErrors = [err1162];
 }
 else {
-vErrors.push(err1142);
+vErrors.push(err1162);
 }
 errors++;
 }
@@ -15315,149 +15587,136 @@ errors++;
 }
 }
 else {
-const err1143 = {};
+const err1163 = {};
 if(vErrors === null){
-vErrors = [err1143];
+vErrors = [err1163];
 }
 else {
-vErrors.push(err1143);
+vErrors.push(err1163);
 }
 errors++;
 }
 }
-var _valid56 = _errs1257 === errors;
-errors = _errs1256;
+var _valid58 = _errs1280 === errors;
+errors = _errs1279;
 if(vErrors !== null){
-if(_errs1256){
-vErrors.length = _errs1256;
+if(_errs1279){
+vErrors.length = _errs1279;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid56){
-const _errs1260 = errors;
+if(_valid58){
+const _errs1283 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1144 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1164 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1144];
+vErrors = [err1164];
 }
 else {
-vErrors.push(err1144);
+vErrors.push(err1164);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data452 = data.data;
-if(data452 && typeof data452 == "object" && !Array.isArray(data452)){
-if(data452.watcher === undefined){
-const err1145 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data455 = data.data;
+if(data455 && typeof data455 == "object" && !Array.isArray(data455)){
+if(data455.who === undefined){
+const err1165 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err1145];
+vErrors = [err1165];
 }
 else {
-vErrors.push(err1145);
+vErrors.push(err1165);
 }
 errors++;
 }
-if(data452.checks === undefined){
-const err1146 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(data455.host === undefined){
+const err1166 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
-vErrors = [err1146];
+vErrors = [err1166];
 }
 else {
-vErrors.push(err1146);
+vErrors.push(err1166);
 }
 errors++;
 }
-for(const key85 in data452){
-if(!((key85 === "watcher") || (key85 === "checks"))){
-const err1147 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key85},message:"must NOT have additional properties"};
+for(const key86 in data455){
+if(!((key86 === "who") || (key86 === "host"))){
+const err1167 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key86},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1147];
+vErrors = [err1167];
 }
 else {
-vErrors.push(err1147);
-}
-errors++;
-}
-}
-if(data452.watcher !== undefined){
-if(typeof data452.watcher !== "string"){
-const err1148 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/28/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1148];
-}
-else {
-vErrors.push(err1148);
+vErrors.push(err1167);
 }
 errors++;
 }
 }
-if(data452.checks !== undefined){
-let data454 = data452.checks;
-if(!(((typeof data454 == "number") && (!(data454 % 1) && !isNaN(data454))) && (isFinite(data454)))){
-const err1149 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data455.who !== undefined){
+if(typeof data455.who !== "string"){
+const err1168 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/24/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1149];
+vErrors = [err1168];
 }
 else {
-vErrors.push(err1149);
-}
-errors++;
-}
-if((typeof data454 == "number") && (isFinite(data454))){
-if(data454 < 0 || isNaN(data454)){
-const err1150 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err1150];
-}
-else {
-vErrors.push(err1150);
+vErrors.push(err1168);
 }
 errors++;
 }
 }
-}
-}
-else {
-const err1151 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data455.host !== undefined){
+if(typeof data455.host !== "string"){
+const err1169 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/24/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1151];
+vErrors = [err1169];
 }
 else {
-vErrors.push(err1151);
+vErrors.push(err1169);
 }
 errors++;
 }
 }
 }
 else {
-const err1152 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1170 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1152];
+vErrors = [err1170];
 }
 else {
-vErrors.push(err1152);
+vErrors.push(err1170);
 }
 errors++;
 }
-var _valid56 = _errs1260 === errors;
-valid308 = _valid56;
-if(valid308){
+}
+}
+else {
+const err1171 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1171];
+}
+else {
+vErrors.push(err1171);
+}
+errors++;
+}
+var _valid58 = _errs1283 === errors;
+valid312 = _valid58;
+if(valid312){
 var props51 = {};
 props51.data = true;
 props51.type = true;
 }
 }
-if(!valid308){
-const err1153 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid312){
+const err1172 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1153];
+vErrors = [err1172];
 }
 else {
-vErrors.push(err1153);
+vErrors.push(err1172);
 }
 errors++;
 }
@@ -15470,31 +15729,31 @@ props0 = props0 || {};
 Object.assign(props0, props51);
 }
 }
-const _errs1270 = errors;
-let valid312 = true;
-const _errs1271 = errors;
-if(errors === _errs1271){
+const _errs1293 = errors;
+let valid316 = true;
+const _errs1294 = errors;
+if(errors === _errs1294){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing48;
-if((data.type === undefined) && (missing48 = "type")){
-const err1154 = {};
+let missing45;
+if((data.type === undefined) && (missing45 = "type")){
+const err1173 = {};
 if(vErrors === null){
-vErrors = [err1154];
+vErrors = [err1173];
 }
 else {
-vErrors.push(err1154);
+vErrors.push(err1173);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.deferred" !== data.type){
-const err1155 = {};
+if("operator.chose" !== data.type){
+const err1174 = {};
 if(vErrors === null){
-vErrors = [err1155];
+vErrors = [err1174];
 }
 else {
-vErrors.push(err1155);
+vErrors.push(err1174);
 }
 errors++;
 }
@@ -15502,161 +15761,115 @@ errors++;
 }
 }
 else {
-const err1156 = {};
+const err1175 = {};
 if(vErrors === null){
-vErrors = [err1156];
+vErrors = [err1175];
 }
 else {
-vErrors.push(err1156);
+vErrors.push(err1175);
 }
 errors++;
 }
 }
-var _valid57 = _errs1271 === errors;
-errors = _errs1270;
+var _valid59 = _errs1294 === errors;
+errors = _errs1293;
 if(vErrors !== null){
-if(_errs1270){
-vErrors.length = _errs1270;
+if(_errs1293){
+vErrors.length = _errs1293;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid57){
-const _errs1274 = errors;
+if(_valid59){
+const _errs1297 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1157 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1176 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1157];
+vErrors = [err1176];
 }
 else {
-vErrors.push(err1157);
+vErrors.push(err1176);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data456 = data.data;
-if(data456 && typeof data456 == "object" && !Array.isArray(data456)){
-if(data456.id === undefined){
-const err1158 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
-if(vErrors === null){
-vErrors = [err1158];
-}
-else {
-vErrors.push(err1158);
-}
-errors++;
-}
-if(data456.uses === undefined){
-const err1159 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
-if(vErrors === null){
-vErrors = [err1159];
-}
-else {
-vErrors.push(err1159);
-}
-errors++;
-}
-if(data456.with === undefined){
-const err1160 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
-if(vErrors === null){
-vErrors = [err1160];
-}
-else {
-vErrors.push(err1160);
-}
-errors++;
-}
-for(const key86 in data456){
-if(!(((key86 === "id") || (key86 === "uses")) || (key86 === "with"))){
-const err1161 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key86},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1161];
-}
-else {
-vErrors.push(err1161);
-}
-errors++;
-}
-}
-if(data456.id !== undefined){
-if(typeof data456.id !== "string"){
-const err1162 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1162];
-}
-else {
-vErrors.push(err1162);
-}
-errors++;
-}
-}
-if(data456.uses !== undefined){
-if(typeof data456.uses !== "string"){
-const err1163 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/29/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1163];
-}
-else {
-vErrors.push(err1163);
-}
-errors++;
-}
-}
-if(data456.with !== undefined){
-let data459 = data456.with;
+let data459 = data.data;
 if(data459 && typeof data459 == "object" && !Array.isArray(data459)){
-}
-else {
-const err1164 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/29/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data459.choice === undefined){
+const err1177 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
 if(vErrors === null){
-vErrors = [err1164];
+vErrors = [err1177];
 }
 else {
-vErrors.push(err1164);
+vErrors.push(err1177);
+}
+errors++;
+}
+for(const key87 in data459){
+if(!(key87 === "choice")){
+const err1178 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key87},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1178];
+}
+else {
+vErrors.push(err1178);
+}
+errors++;
+}
+}
+if(data459.choice !== undefined){
+let data460 = data459.choice;
+if(!(((data460 === "retry") || (data460 === "skip")) || (data460 === "abort"))){
+const err1179 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/25/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[25].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1179];
+}
+else {
+vErrors.push(err1179);
 }
 errors++;
 }
 }
 }
 else {
-const err1165 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1180 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1165];
+vErrors = [err1180];
 }
 else {
-vErrors.push(err1165);
+vErrors.push(err1180);
 }
 errors++;
 }
 }
 }
 else {
-const err1166 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1181 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1166];
+vErrors = [err1181];
 }
 else {
-vErrors.push(err1166);
+vErrors.push(err1181);
 }
 errors++;
 }
-var _valid57 = _errs1274 === errors;
-valid312 = _valid57;
-if(valid312){
+var _valid59 = _errs1297 === errors;
+valid316 = _valid59;
+if(valid316){
 var props52 = {};
 props52.data = true;
 props52.type = true;
 }
 }
-if(!valid312){
-const err1167 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid316){
+const err1182 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1167];
+vErrors = [err1182];
 }
 else {
-vErrors.push(err1167);
+vErrors.push(err1182);
 }
 errors++;
 }
@@ -15669,31 +15882,31 @@ props0 = props0 || {};
 Object.assign(props0, props52);
 }
 }
-const _errs1287 = errors;
-let valid316 = true;
-const _errs1288 = errors;
-if(errors === _errs1288){
+const _errs1304 = errors;
+let valid320 = true;
+const _errs1305 = errors;
+if(errors === _errs1305){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing49;
-if((data.type === undefined) && (missing49 = "type")){
-const err1168 = {};
+let missing46;
+if((data.type === undefined) && (missing46 = "type")){
+const err1183 = {};
 if(vErrors === null){
-vErrors = [err1168];
+vErrors = [err1183];
 }
 else {
-vErrors.push(err1168);
+vErrors.push(err1183);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.confirmed" !== data.type){
-const err1169 = {};
+if("watch.observed" !== data.type){
+const err1184 = {};
 if(vErrors === null){
-vErrors = [err1169];
+vErrors = [err1184];
 }
 else {
-vErrors.push(err1169);
+vErrors.push(err1184);
 }
 errors++;
 }
@@ -15701,139 +15914,261 @@ errors++;
 }
 }
 else {
-const err1170 = {};
+const err1185 = {};
 if(vErrors === null){
-vErrors = [err1170];
+vErrors = [err1185];
 }
 else {
-vErrors.push(err1170);
+vErrors.push(err1185);
 }
 errors++;
 }
 }
-var _valid58 = _errs1288 === errors;
-errors = _errs1287;
+var _valid60 = _errs1305 === errors;
+errors = _errs1304;
 if(vErrors !== null){
-if(_errs1287){
-vErrors.length = _errs1287;
+if(_errs1304){
+vErrors.length = _errs1304;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid58){
-const _errs1291 = errors;
+if(_valid60){
+const _errs1308 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1171 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1186 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1171];
+vErrors = [err1186];
 }
 else {
-vErrors.push(err1171);
+vErrors.push(err1186);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data461 = data.data;
-if(data461 && typeof data461 == "object" && !Array.isArray(data461)){
-if(data461.id === undefined){
-const err1172 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data462 = data.data;
+if(data462 && typeof data462 == "object" && !Array.isArray(data462)){
+if(data462.watcher === undefined){
+const err1187 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err1172];
+vErrors = [err1187];
 }
 else {
-vErrors.push(err1172);
+vErrors.push(err1187);
 }
 errors++;
 }
-if(data461.identity === undefined){
-const err1173 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
+if(data462.object === undefined){
+const err1188 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
-vErrors = [err1173];
+vErrors = [err1188];
 }
 else {
-vErrors.push(err1173);
+vErrors.push(err1188);
 }
 errors++;
 }
-for(const key87 in data461){
-if(!((key87 === "id") || (key87 === "identity"))){
-const err1174 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key87},message:"must NOT have additional properties"};
+if(data462.actor === undefined){
+const err1189 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
 if(vErrors === null){
-vErrors = [err1174];
+vErrors = [err1189];
 }
 else {
-vErrors.push(err1174);
+vErrors.push(err1189);
+}
+errors++;
+}
+if(data462.change === undefined){
+const err1190 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
+if(vErrors === null){
+vErrors = [err1190];
+}
+else {
+vErrors.push(err1190);
+}
+errors++;
+}
+if(data462.ours === undefined){
+const err1191 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
+if(vErrors === null){
+vErrors = [err1191];
+}
+else {
+vErrors.push(err1191);
+}
+errors++;
+}
+if(data462.allowedBy === undefined){
+const err1192 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
+if(vErrors === null){
+vErrors = [err1192];
+}
+else {
+vErrors.push(err1192);
+}
+errors++;
+}
+if(data462.scope === undefined){
+const err1193 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
+if(vErrors === null){
+vErrors = [err1193];
+}
+else {
+vErrors.push(err1193);
+}
+errors++;
+}
+for(const key88 in data462){
+if(!(func1.call(schema31.allOf[26].then.properties.data.properties, key88))){
+const err1194 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key88},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1194];
+}
+else {
+vErrors.push(err1194);
 }
 errors++;
 }
 }
-if(data461.id !== undefined){
-if(typeof data461.id !== "string"){
-const err1175 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data462.watcher !== undefined){
+if(typeof data462.watcher !== "string"){
+const err1195 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/26/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1175];
+vErrors = [err1195];
 }
 else {
-vErrors.push(err1175);
+vErrors.push(err1195);
 }
 errors++;
 }
 }
-if(data461.identity !== undefined){
-let data463 = data461.identity;
-if(data463 && typeof data463 == "object" && !Array.isArray(data463)){
-}
-else {
-const err1176 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/30/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data462.object !== undefined){
+if(typeof data462.object !== "string"){
+const err1196 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/26/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1176];
+vErrors = [err1196];
 }
 else {
-vErrors.push(err1176);
+vErrors.push(err1196);
+}
+errors++;
+}
+}
+if(data462.actor !== undefined){
+let data465 = data462.actor;
+if((typeof data465 !== "string") && (data465 !== null)){
+const err1197 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/26/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.actor.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1197];
+}
+else {
+vErrors.push(err1197);
+}
+errors++;
+}
+}
+if(data462.change !== undefined){
+if(typeof data462.change !== "string"){
+const err1198 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/26/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1198];
+}
+else {
+vErrors.push(err1198);
+}
+errors++;
+}
+}
+if(data462.ours !== undefined){
+if(typeof data462.ours !== "boolean"){
+const err1199 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/26/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1199];
+}
+else {
+vErrors.push(err1199);
+}
+errors++;
+}
+}
+if(data462.allowedBy !== undefined){
+let data468 = data462.allowedBy;
+if((typeof data468 !== "string") && (data468 !== null)){
+const err1200 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/26/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1200];
+}
+else {
+vErrors.push(err1200);
+}
+errors++;
+}
+}
+if(data462.scope !== undefined){
+let data469 = data462.scope;
+if(!((data469 === "recovery-path") || (data469 === "elsewhere"))){
+const err1201 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/26/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[26].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1201];
+}
+else {
+vErrors.push(err1201);
+}
+errors++;
+}
+}
+if(data462.happened !== undefined){
+if(typeof data462.happened !== "string"){
+const err1202 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/26/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1202];
+}
+else {
+vErrors.push(err1202);
 }
 errors++;
 }
 }
 }
 else {
-const err1177 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1203 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1177];
+vErrors = [err1203];
 }
 else {
-vErrors.push(err1177);
+vErrors.push(err1203);
 }
 errors++;
 }
 }
 }
 else {
-const err1178 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1204 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1178];
+vErrors = [err1204];
 }
 else {
-vErrors.push(err1178);
+vErrors.push(err1204);
 }
 errors++;
 }
-var _valid58 = _errs1291 === errors;
-valid316 = _valid58;
-if(valid316){
+var _valid60 = _errs1308 === errors;
+valid320 = _valid60;
+if(valid320){
 var props53 = {};
 props53.data = true;
 props53.type = true;
 }
 }
-if(!valid316){
-const err1179 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid320){
+const err1205 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1179];
+vErrors = [err1205];
 }
 else {
-vErrors.push(err1179);
+vErrors.push(err1205);
 }
 errors++;
 }
@@ -15846,31 +16181,31 @@ props0 = props0 || {};
 Object.assign(props0, props53);
 }
 }
-const _errs1302 = errors;
-let valid320 = true;
-const _errs1303 = errors;
-if(errors === _errs1303){
+const _errs1329 = errors;
+let valid324 = true;
+const _errs1330 = errors;
+if(errors === _errs1330){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing50;
-if((data.type === undefined) && (missing50 = "type")){
-const err1180 = {};
+let missing47;
+if((data.type === undefined) && (missing47 = "type")){
+const err1206 = {};
 if(vErrors === null){
-vErrors = [err1180];
+vErrors = [err1206];
 }
 else {
-vErrors.push(err1180);
+vErrors.push(err1206);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.started" !== data.type){
-const err1181 = {};
+if("watch.gap" !== data.type){
+const err1207 = {};
 if(vErrors === null){
-vErrors = [err1181];
+vErrors = [err1207];
 }
 else {
-vErrors.push(err1181);
+vErrors.push(err1207);
 }
 errors++;
 }
@@ -15878,114 +16213,158 @@ errors++;
 }
 }
 else {
-const err1182 = {};
+const err1208 = {};
 if(vErrors === null){
-vErrors = [err1182];
+vErrors = [err1208];
 }
 else {
-vErrors.push(err1182);
+vErrors.push(err1208);
 }
 errors++;
 }
 }
-var _valid59 = _errs1303 === errors;
-errors = _errs1302;
+var _valid61 = _errs1330 === errors;
+errors = _errs1329;
 if(vErrors !== null){
-if(_errs1302){
-vErrors.length = _errs1302;
+if(_errs1329){
+vErrors.length = _errs1329;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid59){
-const _errs1306 = errors;
+if(_valid61){
+const _errs1333 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1183 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1209 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1183];
+vErrors = [err1209];
 }
 else {
-vErrors.push(err1183);
+vErrors.push(err1209);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data465 = data.data;
-if(data465 && typeof data465 == "object" && !Array.isArray(data465)){
-if(data465.id === undefined){
-const err1184 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data472 = data.data;
+if(data472 && typeof data472 == "object" && !Array.isArray(data472)){
+if(data472.watcher === undefined){
+const err1210 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err1184];
+vErrors = [err1210];
 }
 else {
-vErrors.push(err1184);
+vErrors.push(err1210);
 }
 errors++;
 }
-for(const key88 in data465){
-if(!(key88 === "id")){
-const err1185 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key88},message:"must NOT have additional properties"};
+if(data472.required === undefined){
+const err1211 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
-vErrors = [err1185];
+vErrors = [err1211];
 }
 else {
-vErrors.push(err1185);
+vErrors.push(err1211);
 }
 errors++;
 }
-}
-if(data465.id !== undefined){
-if(typeof data465.id !== "string"){
-const err1186 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/31/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data472.detail === undefined){
+const err1212 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
-vErrors = [err1186];
+vErrors = [err1212];
 }
 else {
-vErrors.push(err1186);
+vErrors.push(err1212);
 }
 errors++;
 }
-}
-}
-else {
-const err1187 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key89 in data472){
+if(!(((key89 === "watcher") || (key89 === "required")) || (key89 === "detail"))){
+const err1213 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key89},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1187];
+vErrors = [err1213];
 }
 else {
-vErrors.push(err1187);
+vErrors.push(err1213);
 }
 errors++;
 }
 }
-}
-else {
-const err1188 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data472.watcher !== undefined){
+if(typeof data472.watcher !== "string"){
+const err1214 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/27/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1188];
+vErrors = [err1214];
 }
 else {
-vErrors.push(err1188);
+vErrors.push(err1214);
 }
 errors++;
 }
-var _valid59 = _errs1306 === errors;
-valid320 = _valid59;
-if(valid320){
+}
+if(data472.required !== undefined){
+if(typeof data472.required !== "boolean"){
+const err1215 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/27/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1215];
+}
+else {
+vErrors.push(err1215);
+}
+errors++;
+}
+}
+if(data472.detail !== undefined){
+if(typeof data472.detail !== "string"){
+const err1216 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/27/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1216];
+}
+else {
+vErrors.push(err1216);
+}
+errors++;
+}
+}
+}
+else {
+const err1217 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1217];
+}
+else {
+vErrors.push(err1217);
+}
+errors++;
+}
+}
+}
+else {
+const err1218 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1218];
+}
+else {
+vErrors.push(err1218);
+}
+errors++;
+}
+var _valid61 = _errs1333 === errors;
+valid324 = _valid61;
+if(valid324){
 var props54 = {};
 props54.data = true;
 props54.type = true;
 }
 }
-if(!valid320){
-const err1189 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid324){
+const err1219 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1189];
+vErrors = [err1219];
 }
 else {
-vErrors.push(err1189);
+vErrors.push(err1219);
 }
 errors++;
 }
@@ -15998,31 +16377,31 @@ props0 = props0 || {};
 Object.assign(props0, props54);
 }
 }
-const _errs1314 = errors;
-let valid324 = true;
-const _errs1315 = errors;
-if(errors === _errs1315){
+const _errs1345 = errors;
+let valid328 = true;
+const _errs1346 = errors;
+if(errors === _errs1346){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing51;
-if((data.type === undefined) && (missing51 = "type")){
-const err1190 = {};
+let missing48;
+if((data.type === undefined) && (missing48 = "type")){
+const err1220 = {};
 if(vErrors === null){
-vErrors = [err1190];
+vErrors = [err1220];
 }
 else {
-vErrors.push(err1190);
+vErrors.push(err1220);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.finished" !== data.type){
-const err1191 = {};
+if("watch.ended" !== data.type){
+const err1221 = {};
 if(vErrors === null){
-vErrors = [err1191];
+vErrors = [err1221];
 }
 else {
-vErrors.push(err1191);
+vErrors.push(err1221);
 }
 errors++;
 }
@@ -16030,148 +16409,149 @@ errors++;
 }
 }
 else {
-const err1192 = {};
+const err1222 = {};
 if(vErrors === null){
-vErrors = [err1192];
+vErrors = [err1222];
 }
 else {
-vErrors.push(err1192);
+vErrors.push(err1222);
 }
 errors++;
 }
 }
-var _valid60 = _errs1315 === errors;
-errors = _errs1314;
+var _valid62 = _errs1346 === errors;
+errors = _errs1345;
 if(vErrors !== null){
-if(_errs1314){
-vErrors.length = _errs1314;
+if(_errs1345){
+vErrors.length = _errs1345;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid60){
-const _errs1318 = errors;
+if(_valid62){
+const _errs1349 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1193 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1223 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1193];
+vErrors = [err1223];
 }
 else {
-vErrors.push(err1193);
+vErrors.push(err1223);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data468 = data.data;
-if(data468 && typeof data468 == "object" && !Array.isArray(data468)){
-if(data468.id === undefined){
-const err1194 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data477 = data.data;
+if(data477 && typeof data477 == "object" && !Array.isArray(data477)){
+if(data477.watcher === undefined){
+const err1224 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err1194];
+vErrors = [err1224];
 }
 else {
-vErrors.push(err1194);
+vErrors.push(err1224);
 }
 errors++;
 }
-if(data468.ok === undefined){
-const err1195 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(data477.checks === undefined){
+const err1225 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
-vErrors = [err1195];
+vErrors = [err1225];
 }
 else {
-vErrors.push(err1195);
+vErrors.push(err1225);
 }
 errors++;
 }
-for(const key89 in data468){
-if(!(((key89 === "id") || (key89 === "ok")) || (key89 === "error"))){
-const err1196 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key89},message:"must NOT have additional properties"};
+for(const key90 in data477){
+if(!((key90 === "watcher") || (key90 === "checks"))){
+const err1226 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key90},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1196];
+vErrors = [err1226];
 }
 else {
-vErrors.push(err1196);
-}
-errors++;
-}
-}
-if(data468.id !== undefined){
-if(typeof data468.id !== "string"){
-const err1197 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/32/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1197];
-}
-else {
-vErrors.push(err1197);
+vErrors.push(err1226);
 }
 errors++;
 }
 }
-if(data468.ok !== undefined){
-if(typeof data468.ok !== "boolean"){
-const err1198 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/32/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data477.watcher !== undefined){
+if(typeof data477.watcher !== "string"){
+const err1227 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/28/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1198];
+vErrors = [err1227];
 }
 else {
-vErrors.push(err1198);
+vErrors.push(err1227);
 }
 errors++;
 }
 }
-if(data468.error !== undefined){
-if(typeof data468.error !== "string"){
-const err1199 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/32/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data477.checks !== undefined){
+let data479 = data477.checks;
+if(!(((typeof data479 == "number") && (!(data479 % 1) && !isNaN(data479))) && (isFinite(data479)))){
+const err1228 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err1199];
+vErrors = [err1228];
 }
 else {
-vErrors.push(err1199);
+vErrors.push(err1228);
 }
 errors++;
 }
-}
-}
-else {
-const err1200 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data479 == "number") && (isFinite(data479))){
+if(data479 < 0 || isNaN(data479)){
+const err1229 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
-vErrors = [err1200];
+vErrors = [err1229];
 }
 else {
-vErrors.push(err1200);
+vErrors.push(err1229);
 }
 errors++;
 }
 }
 }
-else {
-const err1201 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1201];
 }
 else {
-vErrors.push(err1201);
+const err1230 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1230];
+}
+else {
+vErrors.push(err1230);
 }
 errors++;
 }
-var _valid60 = _errs1318 === errors;
-valid324 = _valid60;
-if(valid324){
+}
+}
+else {
+const err1231 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1231];
+}
+else {
+vErrors.push(err1231);
+}
+errors++;
+}
+var _valid62 = _errs1349 === errors;
+valid328 = _valid62;
+if(valid328){
 var props55 = {};
 props55.data = true;
 props55.type = true;
 }
 }
-if(!valid324){
-const err1202 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid328){
+const err1232 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1202];
+vErrors = [err1232];
 }
 else {
-vErrors.push(err1202);
+vErrors.push(err1232);
 }
 errors++;
 }
@@ -16184,31 +16564,31 @@ props0 = props0 || {};
 Object.assign(props0, props55);
 }
 }
-const _errs1330 = errors;
-let valid328 = true;
-const _errs1331 = errors;
-if(errors === _errs1331){
+const _errs1359 = errors;
+let valid332 = true;
+const _errs1360 = errors;
+if(errors === _errs1360){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing52;
-if((data.type === undefined) && (missing52 = "type")){
-const err1203 = {};
+let missing49;
+if((data.type === undefined) && (missing49 = "type")){
+const err1233 = {};
 if(vErrors === null){
-vErrors = [err1203];
+vErrors = [err1233];
 }
 else {
-vErrors.push(err1203);
+vErrors.push(err1233);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.kept" !== data.type){
-const err1204 = {};
+if("cleanup.deferred" !== data.type){
+const err1234 = {};
 if(vErrors === null){
-vErrors = [err1204];
+vErrors = [err1234];
 }
 else {
-vErrors.push(err1204);
+vErrors.push(err1234);
 }
 errors++;
 }
@@ -16216,249 +16596,161 @@ errors++;
 }
 }
 else {
-const err1205 = {};
+const err1235 = {};
 if(vErrors === null){
-vErrors = [err1205];
+vErrors = [err1235];
 }
 else {
-vErrors.push(err1205);
+vErrors.push(err1235);
 }
 errors++;
 }
 }
-var _valid61 = _errs1331 === errors;
-errors = _errs1330;
+var _valid63 = _errs1360 === errors;
+errors = _errs1359;
 if(vErrors !== null){
-if(_errs1330){
-vErrors.length = _errs1330;
+if(_errs1359){
+vErrors.length = _errs1359;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid61){
-const _errs1334 = errors;
+if(_valid63){
+const _errs1363 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1206 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1236 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1206];
+vErrors = [err1236];
 }
 else {
-vErrors.push(err1206);
+vErrors.push(err1236);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data473 = data.data;
-if(data473 && typeof data473 == "object" && !Array.isArray(data473)){
-if(data473.cleanups === undefined){
-const err1207 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
+let data481 = data.data;
+if(data481 && typeof data481 == "object" && !Array.isArray(data481)){
+if(data481.id === undefined){
+const err1237 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1207];
+vErrors = [err1237];
 }
 else {
-vErrors.push(err1207);
+vErrors.push(err1237);
 }
 errors++;
 }
-if(data473.things === undefined){
-const err1208 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
+if(data481.uses === undefined){
+const err1238 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
-vErrors = [err1208];
+vErrors = [err1238];
 }
 else {
-vErrors.push(err1208);
+vErrors.push(err1238);
 }
 errors++;
 }
-if(data473.until === undefined){
-const err1209 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+if(data481.with === undefined){
+const err1239 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
-vErrors = [err1209];
+vErrors = [err1239];
 }
 else {
-vErrors.push(err1209);
+vErrors.push(err1239);
 }
 errors++;
 }
-for(const key90 in data473){
-if(!(((key90 === "cleanups") || (key90 === "things")) || (key90 === "until"))){
-const err1210 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key90},message:"must NOT have additional properties"};
+for(const key91 in data481){
+if(!(((key91 === "id") || (key91 === "uses")) || (key91 === "with"))){
+const err1240 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key91},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1210];
+vErrors = [err1240];
 }
 else {
-vErrors.push(err1210);
-}
-errors++;
-}
-}
-if(data473.cleanups !== undefined){
-let data474 = data473.cleanups;
-if(Array.isArray(data474)){
-const len31 = data474.length;
-for(let i31=0; i31<len31; i31++){
-if(typeof data474[i31] !== "string"){
-const err1211 = {instancePath:instancePath+"/data/cleanups/" + i31,schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1211];
-}
-else {
-vErrors.push(err1211);
+vErrors.push(err1240);
 }
 errors++;
 }
 }
-}
-else {
-const err1212 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data481.id !== undefined){
+if(typeof data481.id !== "string"){
+const err1241 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1212];
+vErrors = [err1241];
 }
 else {
-vErrors.push(err1212);
+vErrors.push(err1241);
 }
 errors++;
 }
 }
-if(data473.things !== undefined){
-let data476 = data473.things;
-if(Array.isArray(data476)){
-const len32 = data476.length;
-for(let i32=0; i32<len32; i32++){
-let data477 = data476[i32];
-if(data477 && typeof data477 == "object" && !Array.isArray(data477)){
-if(data477.system === undefined){
-const err1213 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data481.uses !== undefined){
+if(typeof data481.uses !== "string"){
+const err1242 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/29/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1213];
+vErrors = [err1242];
 }
 else {
-vErrors.push(err1213);
-}
-errors++;
-}
-if(data477.object === undefined){
-const err1214 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err1214];
-}
-else {
-vErrors.push(err1214);
-}
-errors++;
-}
-for(const key91 in data477){
-if(!((key91 === "system") || (key91 === "object"))){
-const err1215 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key91},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1215];
-}
-else {
-vErrors.push(err1215);
+vErrors.push(err1242);
 }
 errors++;
 }
 }
-if(data477.system !== undefined){
-if(typeof data477.system !== "string"){
-const err1216 = {instancePath:instancePath+"/data/things/" + i32+"/system",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1216];
+if(data481.with !== undefined){
+let data484 = data481.with;
+if(data484 && typeof data484 == "object" && !Array.isArray(data484)){
 }
 else {
-vErrors.push(err1216);
-}
-errors++;
-}
-}
-if(data477.object !== undefined){
-if(typeof data477.object !== "string"){
-const err1217 = {instancePath:instancePath+"/data/things/" + i32+"/object",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1243 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/29/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1217];
+vErrors = [err1243];
 }
 else {
-vErrors.push(err1217);
+vErrors.push(err1243);
 }
 errors++;
 }
 }
 }
 else {
-const err1218 = {instancePath:instancePath+"/data/things/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1244 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1218];
+vErrors = [err1244];
 }
 else {
-vErrors.push(err1218);
+vErrors.push(err1244);
 }
 errors++;
 }
 }
 }
 else {
-const err1219 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/33/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err1245 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1219];
+vErrors = [err1245];
 }
 else {
-vErrors.push(err1219);
+vErrors.push(err1245);
 }
 errors++;
 }
-}
-if(data473.until !== undefined){
-if(typeof data473.until !== "string"){
-const err1220 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/33/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1220];
-}
-else {
-vErrors.push(err1220);
-}
-errors++;
-}
-}
-}
-else {
-const err1221 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1221];
-}
-else {
-vErrors.push(err1221);
-}
-errors++;
-}
-}
-}
-else {
-const err1222 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1222];
-}
-else {
-vErrors.push(err1222);
-}
-errors++;
-}
-var _valid61 = _errs1334 === errors;
-valid328 = _valid61;
-if(valid328){
+var _valid63 = _errs1363 === errors;
+valid332 = _valid63;
+if(valid332){
 var props56 = {};
 props56.data = true;
 props56.type = true;
 }
 }
-if(!valid328){
-const err1223 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid332){
+const err1246 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1223];
+vErrors = [err1246];
 }
 else {
-vErrors.push(err1223);
+vErrors.push(err1246);
 }
 errors++;
 }
@@ -16471,31 +16763,31 @@ props0 = props0 || {};
 Object.assign(props0, props56);
 }
 }
-const _errs1355 = errors;
-let valid337 = true;
-const _errs1356 = errors;
-if(errors === _errs1356){
+const _errs1376 = errors;
+let valid336 = true;
+const _errs1377 = errors;
+if(errors === _errs1377){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing53;
-if((data.type === undefined) && (missing53 = "type")){
-const err1224 = {};
+let missing50;
+if((data.type === undefined) && (missing50 = "type")){
+const err1247 = {};
 if(vErrors === null){
-vErrors = [err1224];
+vErrors = [err1247];
 }
 else {
-vErrors.push(err1224);
+vErrors.push(err1247);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("verification.ended" !== data.type){
-const err1225 = {};
+if("cleanup.confirmed" !== data.type){
+const err1248 = {};
 if(vErrors === null){
-vErrors = [err1225];
+vErrors = [err1248];
 }
 else {
-vErrors.push(err1225);
+vErrors.push(err1248);
 }
 errors++;
 }
@@ -16503,90 +16795,139 @@ errors++;
 }
 }
 else {
-const err1226 = {};
+const err1249 = {};
 if(vErrors === null){
-vErrors = [err1226];
+vErrors = [err1249];
 }
 else {
-vErrors.push(err1226);
+vErrors.push(err1249);
 }
 errors++;
 }
 }
-var _valid62 = _errs1356 === errors;
-errors = _errs1355;
+var _valid64 = _errs1377 === errors;
+errors = _errs1376;
 if(vErrors !== null){
-if(_errs1355){
-vErrors.length = _errs1355;
+if(_errs1376){
+vErrors.length = _errs1376;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid62){
-const _errs1359 = errors;
+if(_valid64){
+const _errs1380 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1227 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1250 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1227];
+vErrors = [err1250];
 }
 else {
-vErrors.push(err1227);
+vErrors.push(err1250);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data482 = data.data;
-if(data482 && typeof data482 == "object" && !Array.isArray(data482)){
-for(const key92 in data482){
-const err1228 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key92},message:"must NOT have additional properties"};
+let data486 = data.data;
+if(data486 && typeof data486 == "object" && !Array.isArray(data486)){
+if(data486.id === undefined){
+const err1251 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1228];
+vErrors = [err1251];
 }
 else {
-vErrors.push(err1228);
+vErrors.push(err1251);
+}
+errors++;
+}
+if(data486.identity === undefined){
+const err1252 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
+if(vErrors === null){
+vErrors = [err1252];
+}
+else {
+vErrors.push(err1252);
+}
+errors++;
+}
+for(const key92 in data486){
+if(!((key92 === "id") || (key92 === "identity"))){
+const err1253 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key92},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1253];
+}
+else {
+vErrors.push(err1253);
 }
 errors++;
 }
 }
-else {
-const err1229 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data486.id !== undefined){
+if(typeof data486.id !== "string"){
+const err1254 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1229];
+vErrors = [err1254];
 }
 else {
-vErrors.push(err1229);
+vErrors.push(err1254);
+}
+errors++;
+}
+}
+if(data486.identity !== undefined){
+let data488 = data486.identity;
+if(data488 && typeof data488 == "object" && !Array.isArray(data488)){
+}
+else {
+const err1255 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/30/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1255];
+}
+else {
+vErrors.push(err1255);
 }
 errors++;
 }
 }
 }
 else {
-const err1230 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1256 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1230];
+vErrors = [err1256];
 }
 else {
-vErrors.push(err1230);
+vErrors.push(err1256);
 }
 errors++;
 }
-var _valid62 = _errs1359 === errors;
-valid337 = _valid62;
-if(valid337){
+}
+}
+else {
+const err1257 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1257];
+}
+else {
+vErrors.push(err1257);
+}
+errors++;
+}
+var _valid64 = _errs1380 === errors;
+valid336 = _valid64;
+if(valid336){
 var props57 = {};
 props57.data = true;
 props57.type = true;
 }
 }
-if(!valid337){
-const err1231 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid336){
+const err1258 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1231];
+vErrors = [err1258];
 }
 else {
-vErrors.push(err1231);
+vErrors.push(err1258);
 }
 errors++;
 }
@@ -16599,31 +16940,31 @@ props0 = props0 || {};
 Object.assign(props0, props57);
 }
 }
-const _errs1365 = errors;
+const _errs1391 = errors;
 let valid340 = true;
-const _errs1366 = errors;
-if(errors === _errs1366){
+const _errs1392 = errors;
+if(errors === _errs1392){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing54;
-if((data.type === undefined) && (missing54 = "type")){
-const err1232 = {};
+let missing51;
+if((data.type === undefined) && (missing51 = "type")){
+const err1259 = {};
 if(vErrors === null){
-vErrors = [err1232];
+vErrors = [err1259];
 }
 else {
-vErrors.push(err1232);
+vErrors.push(err1259);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cancel.requested" !== data.type){
-const err1233 = {};
+if("cleanup.started" !== data.type){
+const err1260 = {};
 if(vErrors === null){
-vErrors = [err1233];
+vErrors = [err1260];
 }
 else {
-vErrors.push(err1233);
+vErrors.push(err1260);
 }
 errors++;
 }
@@ -16631,101 +16972,101 @@ errors++;
 }
 }
 else {
-const err1234 = {};
+const err1261 = {};
 if(vErrors === null){
-vErrors = [err1234];
+vErrors = [err1261];
 }
 else {
-vErrors.push(err1234);
+vErrors.push(err1261);
 }
 errors++;
 }
 }
-var _valid63 = _errs1366 === errors;
-errors = _errs1365;
+var _valid65 = _errs1392 === errors;
+errors = _errs1391;
 if(vErrors !== null){
-if(_errs1365){
-vErrors.length = _errs1365;
+if(_errs1391){
+vErrors.length = _errs1391;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid63){
-const _errs1369 = errors;
+if(_valid65){
+const _errs1395 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1235 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1262 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1235];
+vErrors = [err1262];
 }
 else {
-vErrors.push(err1235);
+vErrors.push(err1262);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data484 = data.data;
-if(data484 && typeof data484 == "object" && !Array.isArray(data484)){
-if(data484.by === undefined){
-const err1236 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
+let data490 = data.data;
+if(data490 && typeof data490 == "object" && !Array.isArray(data490)){
+if(data490.id === undefined){
+const err1263 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1236];
+vErrors = [err1263];
 }
 else {
-vErrors.push(err1236);
+vErrors.push(err1263);
 }
 errors++;
 }
-for(const key93 in data484){
-if(!(key93 === "by")){
-const err1237 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key93},message:"must NOT have additional properties"};
+for(const key93 in data490){
+if(!(key93 === "id")){
+const err1264 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key93},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1237];
+vErrors = [err1264];
 }
 else {
-vErrors.push(err1237);
-}
-errors++;
-}
-}
-if(data484.by !== undefined){
-if(typeof data484.by !== "string"){
-const err1238 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/35/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1238];
-}
-else {
-vErrors.push(err1238);
+vErrors.push(err1264);
 }
 errors++;
 }
 }
-}
-else {
-const err1239 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data490.id !== undefined){
+if(typeof data490.id !== "string"){
+const err1265 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/31/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1239];
+vErrors = [err1265];
 }
 else {
-vErrors.push(err1239);
+vErrors.push(err1265);
 }
 errors++;
 }
 }
 }
 else {
-const err1240 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1266 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1240];
+vErrors = [err1266];
 }
 else {
-vErrors.push(err1240);
+vErrors.push(err1266);
 }
 errors++;
 }
-var _valid63 = _errs1369 === errors;
-valid340 = _valid63;
+}
+}
+else {
+const err1267 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1267];
+}
+else {
+vErrors.push(err1267);
+}
+errors++;
+}
+var _valid65 = _errs1395 === errors;
+valid340 = _valid65;
 if(valid340){
 var props58 = {};
 props58.data = true;
@@ -16733,12 +17074,12 @@ props58.type = true;
 }
 }
 if(!valid340){
-const err1241 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1268 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1241];
+vErrors = [err1268];
 }
 else {
-vErrors.push(err1241);
+vErrors.push(err1268);
 }
 errors++;
 }
@@ -16751,31 +17092,31 @@ props0 = props0 || {};
 Object.assign(props0, props58);
 }
 }
-const _errs1377 = errors;
+const _errs1403 = errors;
 let valid344 = true;
-const _errs1378 = errors;
-if(errors === _errs1378){
+const _errs1404 = errors;
+if(errors === _errs1404){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing55;
-if((data.type === undefined) && (missing55 = "type")){
-const err1242 = {};
+let missing52;
+if((data.type === undefined) && (missing52 = "type")){
+const err1269 = {};
 if(vErrors === null){
-vErrors = [err1242];
+vErrors = [err1269];
 }
 else {
-vErrors.push(err1242);
+vErrors.push(err1269);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.finished" !== data.type){
-const err1243 = {};
+if("cleanup.finished" !== data.type){
+const err1270 = {};
 if(vErrors === null){
-vErrors = [err1243];
+vErrors = [err1270];
 }
 else {
-vErrors.push(err1243);
+vErrors.push(err1270);
 }
 errors++;
 }
@@ -16783,77 +17124,135 @@ errors++;
 }
 }
 else {
-const err1244 = {};
+const err1271 = {};
 if(vErrors === null){
-vErrors = [err1244];
+vErrors = [err1271];
 }
 else {
-vErrors.push(err1244);
+vErrors.push(err1271);
 }
 errors++;
 }
 }
-var _valid64 = _errs1378 === errors;
-errors = _errs1377;
+var _valid66 = _errs1404 === errors;
+errors = _errs1403;
 if(vErrors !== null){
-if(_errs1377){
-vErrors.length = _errs1377;
+if(_errs1403){
+vErrors.length = _errs1403;
 }
 else {
 vErrors = null;
 }
 }
-if(_valid64){
-const _errs1381 = errors;
+if(_valid66){
+const _errs1407 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1245 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1272 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1245];
+vErrors = [err1272];
 }
 else {
-vErrors.push(err1245);
+vErrors.push(err1272);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data487 = data.data;
-if(data487 && typeof data487 == "object" && !Array.isArray(data487)){
-for(const key94 in data487){
-const err1246 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key94},message:"must NOT have additional properties"};
+let data493 = data.data;
+if(data493 && typeof data493 == "object" && !Array.isArray(data493)){
+if(data493.id === undefined){
+const err1273 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1246];
+vErrors = [err1273];
 }
 else {
-vErrors.push(err1246);
+vErrors.push(err1273);
+}
+errors++;
+}
+if(data493.ok === undefined){
+const err1274 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(vErrors === null){
+vErrors = [err1274];
+}
+else {
+vErrors.push(err1274);
+}
+errors++;
+}
+for(const key94 in data493){
+if(!(((key94 === "id") || (key94 === "ok")) || (key94 === "error"))){
+const err1275 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key94},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1275];
+}
+else {
+vErrors.push(err1275);
 }
 errors++;
 }
 }
-else {
-const err1247 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data493.id !== undefined){
+if(typeof data493.id !== "string"){
+const err1276 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/32/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1247];
+vErrors = [err1276];
 }
 else {
-vErrors.push(err1247);
+vErrors.push(err1276);
+}
+errors++;
+}
+}
+if(data493.ok !== undefined){
+if(typeof data493.ok !== "boolean"){
+const err1277 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/32/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1277];
+}
+else {
+vErrors.push(err1277);
+}
+errors++;
+}
+}
+if(data493.error !== undefined){
+if(typeof data493.error !== "string"){
+const err1278 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/32/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1278];
+}
+else {
+vErrors.push(err1278);
 }
 errors++;
 }
 }
 }
 else {
-const err1248 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1279 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1248];
+vErrors = [err1279];
 }
 else {
-vErrors.push(err1248);
+vErrors.push(err1279);
 }
 errors++;
 }
-var _valid64 = _errs1381 === errors;
-valid344 = _valid64;
+}
+}
+else {
+const err1280 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1280];
+}
+else {
+vErrors.push(err1280);
+}
+errors++;
+}
+var _valid66 = _errs1407 === errors;
+valid344 = _valid66;
 if(valid344){
 var props59 = {};
 props59.data = true;
@@ -16861,12 +17260,12 @@ props59.type = true;
 }
 }
 if(!valid344){
-const err1249 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1281 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1249];
+vErrors = [err1281];
 }
 else {
-vErrors.push(err1249);
+vErrors.push(err1281);
 }
 errors++;
 }
@@ -16879,400 +17278,14 @@ props0 = props0 || {};
 Object.assign(props0, props59);
 }
 }
-const _errs1387 = errors;
-let valid347 = true;
-const _errs1388 = errors;
-if(errors === _errs1388){
+const _errs1419 = errors;
+let valid348 = true;
+const _errs1420 = errors;
+if(errors === _errs1420){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing56;
-if((data.type === undefined) && (missing56 = "type")){
-const err1250 = {};
-if(vErrors === null){
-vErrors = [err1250];
-}
-else {
-vErrors.push(err1250);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.sample" !== data.type){
-const err1251 = {};
-if(vErrors === null){
-vErrors = [err1251];
-}
-else {
-vErrors.push(err1251);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1252 = {};
-if(vErrors === null){
-vErrors = [err1252];
-}
-else {
-vErrors.push(err1252);
-}
-errors++;
-}
-}
-var _valid65 = _errs1388 === errors;
-errors = _errs1387;
-if(vErrors !== null){
-if(_errs1387){
-vErrors.length = _errs1387;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid65){
-const _errs1391 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1253 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1253];
-}
-else {
-vErrors.push(err1253);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data489 = data.data;
-if(data489 && typeof data489 == "object" && !Array.isArray(data489)){
-if(data489.probe === undefined){
-const err1254 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err1254];
-}
-else {
-vErrors.push(err1254);
-}
-errors++;
-}
-if(data489.endpoint === undefined){
-const err1255 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
-if(vErrors === null){
-vErrors = [err1255];
-}
-else {
-vErrors.push(err1255);
-}
-errors++;
-}
-if(data489.read === undefined){
-const err1256 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
-if(vErrors === null){
-vErrors = [err1256];
-}
-else {
-vErrors.push(err1256);
-}
-errors++;
-}
-if(data489.write === undefined){
-const err1257 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
-if(vErrors === null){
-vErrors = [err1257];
-}
-else {
-vErrors.push(err1257);
-}
-errors++;
-}
-if(data489.control === undefined){
-const err1258 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
-if(vErrors === null){
-vErrors = [err1258];
-}
-else {
-vErrors.push(err1258);
-}
-errors++;
-}
-if(data489.sent === undefined){
-const err1259 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
-if(vErrors === null){
-vErrors = [err1259];
-}
-else {
-vErrors.push(err1259);
-}
-errors++;
-}
-if(data489.done === undefined){
-const err1260 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
-if(vErrors === null){
-vErrors = [err1260];
-}
-else {
-vErrors.push(err1260);
-}
-errors++;
-}
-for(const key95 in data489){
-if(!((((((((key95 === "probe") || (key95 === "endpoint")) || (key95 === "read")) || (key95 === "write")) || (key95 === "control")) || (key95 === "sent")) || (key95 === "done")) || (key95 === "error"))){
-const err1261 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key95},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1261];
-}
-else {
-vErrors.push(err1261);
-}
-errors++;
-}
-}
-if(data489.probe !== undefined){
-if(typeof data489.probe !== "string"){
-const err1262 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1262];
-}
-else {
-vErrors.push(err1262);
-}
-errors++;
-}
-}
-if(data489.endpoint !== undefined){
-if(typeof data489.endpoint !== "string"){
-const err1263 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/37/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1263];
-}
-else {
-vErrors.push(err1263);
-}
-errors++;
-}
-}
-if(data489.read !== undefined){
-if(typeof data489.read !== "boolean"){
-const err1264 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/37/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1264];
-}
-else {
-vErrors.push(err1264);
-}
-errors++;
-}
-}
-if(data489.write !== undefined){
-if(typeof data489.write !== "boolean"){
-const err1265 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/37/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1265];
-}
-else {
-vErrors.push(err1265);
-}
-errors++;
-}
-}
-if(data489.control !== undefined){
-let data494 = data489.control;
-if((typeof data494 !== "boolean") && (data494 !== null)){
-const err1266 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/37/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.control.type},message:"must be boolean,null"};
-if(vErrors === null){
-vErrors = [err1266];
-}
-else {
-vErrors.push(err1266);
-}
-errors++;
-}
-}
-if(data489.sent !== undefined){
-let data495 = data489.sent;
-if(data495 && typeof data495 == "object" && !Array.isArray(data495)){
-if(data495.at === undefined){
-const err1267 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1267];
-}
-else {
-vErrors.push(err1267);
-}
-errors++;
-}
-if(data495.mono === undefined){
-const err1268 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1268];
-}
-else {
-vErrors.push(err1268);
-}
-errors++;
-}
-for(const key96 in data495){
-if(!((key96 === "at") || (key96 === "mono"))){
-const err1269 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key96},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1269];
-}
-else {
-vErrors.push(err1269);
-}
-errors++;
-}
-}
-if(data495.at !== undefined){
-if(typeof data495.at !== "string"){
-const err1270 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1270];
-}
-else {
-vErrors.push(err1270);
-}
-errors++;
-}
-}
-if(data495.mono !== undefined){
-let data497 = data495.mono;
-if(typeof data497 === "string"){
-if(!pattern4.test(data497)){
-const err1271 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1271];
-}
-else {
-vErrors.push(err1271);
-}
-errors++;
-}
-}
-else {
-const err1272 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1272];
-}
-else {
-vErrors.push(err1272);
-}
-errors++;
-}
-}
-}
-else {
-const err1273 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1273];
-}
-else {
-vErrors.push(err1273);
-}
-errors++;
-}
-}
-if(data489.done !== undefined){
-let data498 = data489.done;
-if(data498 && typeof data498 == "object" && !Array.isArray(data498)){
-if(data498.at === undefined){
-const err1274 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1274];
-}
-else {
-vErrors.push(err1274);
-}
-errors++;
-}
-if(data498.mono === undefined){
-const err1275 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1275];
-}
-else {
-vErrors.push(err1275);
-}
-errors++;
-}
-for(const key97 in data498){
-if(!((key97 === "at") || (key97 === "mono"))){
-const err1276 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key97},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1276];
-}
-else {
-vErrors.push(err1276);
-}
-errors++;
-}
-}
-if(data498.at !== undefined){
-if(typeof data498.at !== "string"){
-const err1277 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1277];
-}
-else {
-vErrors.push(err1277);
-}
-errors++;
-}
-}
-if(data498.mono !== undefined){
-let data500 = data498.mono;
-if(typeof data500 === "string"){
-if(!pattern4.test(data500)){
-const err1278 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1278];
-}
-else {
-vErrors.push(err1278);
-}
-errors++;
-}
-}
-else {
-const err1279 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1279];
-}
-else {
-vErrors.push(err1279);
-}
-errors++;
-}
-}
-}
-else {
-const err1280 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1280];
-}
-else {
-vErrors.push(err1280);
-}
-errors++;
-}
-}
-if(data489.error !== undefined){
-if(typeof data489.error !== "string"){
-const err1281 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/37/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1281];
-}
-else {
-vErrors.push(err1281);
-}
-errors++;
-}
-}
-}
-else {
-const err1282 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+let missing53;
+if((data.type === undefined) && (missing53 = "type")){
+const err1282 = {};
 if(vErrors === null){
 vErrors = [err1282];
 }
@@ -17281,10 +17294,10 @@ vErrors.push(err1282);
 }
 errors++;
 }
-}
-}
 else {
-const err1283 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.type !== undefined){
+if("run.kept" !== data.type){
+const err1283 = {};
 if(vErrors === null){
 vErrors = [err1283];
 }
@@ -17293,21 +17306,253 @@ vErrors.push(err1283);
 }
 errors++;
 }
-var _valid65 = _errs1391 === errors;
-valid347 = _valid65;
-if(valid347){
-var props60 = {};
-props60.data = true;
-props60.type = true;
 }
 }
-if(!valid347){
-const err1284 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+}
+else {
+const err1284 = {};
 if(vErrors === null){
 vErrors = [err1284];
 }
 else {
 vErrors.push(err1284);
+}
+errors++;
+}
+}
+var _valid67 = _errs1420 === errors;
+errors = _errs1419;
+if(vErrors !== null){
+if(_errs1419){
+vErrors.length = _errs1419;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid67){
+const _errs1423 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1285 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1285];
+}
+else {
+vErrors.push(err1285);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data498 = data.data;
+if(data498 && typeof data498 == "object" && !Array.isArray(data498)){
+if(data498.cleanups === undefined){
+const err1286 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
+if(vErrors === null){
+vErrors = [err1286];
+}
+else {
+vErrors.push(err1286);
+}
+errors++;
+}
+if(data498.things === undefined){
+const err1287 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
+if(vErrors === null){
+vErrors = [err1287];
+}
+else {
+vErrors.push(err1287);
+}
+errors++;
+}
+if(data498.until === undefined){
+const err1288 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+if(vErrors === null){
+vErrors = [err1288];
+}
+else {
+vErrors.push(err1288);
+}
+errors++;
+}
+for(const key95 in data498){
+if(!(((key95 === "cleanups") || (key95 === "things")) || (key95 === "until"))){
+const err1289 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key95},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1289];
+}
+else {
+vErrors.push(err1289);
+}
+errors++;
+}
+}
+if(data498.cleanups !== undefined){
+let data499 = data498.cleanups;
+if(Array.isArray(data499)){
+const len32 = data499.length;
+for(let i32=0; i32<len32; i32++){
+if(typeof data499[i32] !== "string"){
+const err1290 = {instancePath:instancePath+"/data/cleanups/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1290];
+}
+else {
+vErrors.push(err1290);
+}
+errors++;
+}
+}
+}
+else {
+const err1291 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1291];
+}
+else {
+vErrors.push(err1291);
+}
+errors++;
+}
+}
+if(data498.things !== undefined){
+let data501 = data498.things;
+if(Array.isArray(data501)){
+const len33 = data501.length;
+for(let i33=0; i33<len33; i33++){
+let data502 = data501[i33];
+if(data502 && typeof data502 == "object" && !Array.isArray(data502)){
+if(data502.system === undefined){
+const err1292 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err1292];
+}
+else {
+vErrors.push(err1292);
+}
+errors++;
+}
+if(data502.object === undefined){
+const err1293 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err1293];
+}
+else {
+vErrors.push(err1293);
+}
+errors++;
+}
+for(const key96 in data502){
+if(!((key96 === "system") || (key96 === "object"))){
+const err1294 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key96},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1294];
+}
+else {
+vErrors.push(err1294);
+}
+errors++;
+}
+}
+if(data502.system !== undefined){
+if(typeof data502.system !== "string"){
+const err1295 = {instancePath:instancePath+"/data/things/" + i33+"/system",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1295];
+}
+else {
+vErrors.push(err1295);
+}
+errors++;
+}
+}
+if(data502.object !== undefined){
+if(typeof data502.object !== "string"){
+const err1296 = {instancePath:instancePath+"/data/things/" + i33+"/object",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1296];
+}
+else {
+vErrors.push(err1296);
+}
+errors++;
+}
+}
+}
+else {
+const err1297 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1297];
+}
+else {
+vErrors.push(err1297);
+}
+errors++;
+}
+}
+}
+else {
+const err1298 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/33/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1298];
+}
+else {
+vErrors.push(err1298);
+}
+errors++;
+}
+}
+if(data498.until !== undefined){
+if(typeof data498.until !== "string"){
+const err1299 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/33/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1299];
+}
+else {
+vErrors.push(err1299);
+}
+errors++;
+}
+}
+}
+else {
+const err1300 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1300];
+}
+else {
+vErrors.push(err1300);
+}
+errors++;
+}
+}
+}
+else {
+const err1301 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1301];
+}
+else {
+vErrors.push(err1301);
+}
+errors++;
+}
+var _valid67 = _errs1423 === errors;
+valid348 = _valid67;
+if(valid348){
+var props60 = {};
+props60.data = true;
+props60.type = true;
+}
+}
+if(!valid348){
+const err1302 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1302];
+}
+else {
+vErrors.push(err1302);
 }
 errors++;
 }
@@ -17320,237 +17565,14 @@ props0 = props0 || {};
 Object.assign(props0, props60);
 }
 }
-const _errs1423 = errors;
-let valid353 = true;
-const _errs1424 = errors;
-if(errors === _errs1424){
+const _errs1444 = errors;
+let valid357 = true;
+const _errs1445 = errors;
+if(errors === _errs1445){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing57;
-if((data.type === undefined) && (missing57 = "type")){
-const err1285 = {};
-if(vErrors === null){
-vErrors = [err1285];
-}
-else {
-vErrors.push(err1285);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.row" !== data.type){
-const err1286 = {};
-if(vErrors === null){
-vErrors = [err1286];
-}
-else {
-vErrors.push(err1286);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1287 = {};
-if(vErrors === null){
-vErrors = [err1287];
-}
-else {
-vErrors.push(err1287);
-}
-errors++;
-}
-}
-var _valid66 = _errs1424 === errors;
-errors = _errs1423;
-if(vErrors !== null){
-if(_errs1423){
-vErrors.length = _errs1423;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid66){
-const _errs1427 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1288 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1288];
-}
-else {
-vErrors.push(err1288);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data503 = data.data;
-if(data503 && typeof data503 == "object" && !Array.isArray(data503)){
-if(data503.probe === undefined){
-const err1289 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err1289];
-}
-else {
-vErrors.push(err1289);
-}
-errors++;
-}
-if(data503.store === undefined){
-const err1290 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err1290];
-}
-else {
-vErrors.push(err1290);
-}
-errors++;
-}
-if(data503.n === undefined){
-const err1291 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
-if(vErrors === null){
-vErrors = [err1291];
-}
-else {
-vErrors.push(err1291);
-}
-errors++;
-}
-if(data503.sent === undefined){
-const err1292 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
-if(vErrors === null){
-vErrors = [err1292];
-}
-else {
-vErrors.push(err1292);
-}
-errors++;
-}
-if(data503.acked === undefined){
-const err1293 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
-if(vErrors === null){
-vErrors = [err1293];
-}
-else {
-vErrors.push(err1293);
-}
-errors++;
-}
-for(const key98 in data503){
-if(!((((((key98 === "probe") || (key98 === "store")) || (key98 === "n")) || (key98 === "sent")) || (key98 === "acked")) || (key98 === "error"))){
-const err1294 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key98},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1294];
-}
-else {
-vErrors.push(err1294);
-}
-errors++;
-}
-}
-if(data503.probe !== undefined){
-if(typeof data503.probe !== "string"){
-const err1295 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1295];
-}
-else {
-vErrors.push(err1295);
-}
-errors++;
-}
-}
-if(data503.store !== undefined){
-if(typeof data503.store !== "string"){
-const err1296 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1296];
-}
-else {
-vErrors.push(err1296);
-}
-errors++;
-}
-}
-if(data503.n !== undefined){
-let data506 = data503.n;
-if(!(((typeof data506 == "number") && (!(data506 % 1) && !isNaN(data506))) && (isFinite(data506)))){
-const err1297 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1297];
-}
-else {
-vErrors.push(err1297);
-}
-errors++;
-}
-if((typeof data506 == "number") && (isFinite(data506))){
-if(data506 < 1 || isNaN(data506)){
-const err1298 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
-if(vErrors === null){
-vErrors = [err1298];
-}
-else {
-vErrors.push(err1298);
-}
-errors++;
-}
-}
-}
-if(data503.sent !== undefined){
-let data507 = data503.sent;
-if(data507 && typeof data507 == "object" && !Array.isArray(data507)){
-if(data507.at === undefined){
-const err1299 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1299];
-}
-else {
-vErrors.push(err1299);
-}
-errors++;
-}
-if(data507.mono === undefined){
-const err1300 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1300];
-}
-else {
-vErrors.push(err1300);
-}
-errors++;
-}
-for(const key99 in data507){
-if(!((key99 === "at") || (key99 === "mono"))){
-const err1301 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key99},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1301];
-}
-else {
-vErrors.push(err1301);
-}
-errors++;
-}
-}
-if(data507.at !== undefined){
-if(typeof data507.at !== "string"){
-const err1302 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1302];
-}
-else {
-vErrors.push(err1302);
-}
-errors++;
-}
-}
-if(data507.mono !== undefined){
-let data509 = data507.mono;
-if(typeof data509 === "string"){
-if(!pattern4.test(data509)){
-const err1303 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+let missing54;
+if((data.type === undefined) && (missing54 = "type")){
+const err1303 = {};
 if(vErrors === null){
 vErrors = [err1303];
 }
@@ -17559,9 +17581,10 @@ vErrors.push(err1303);
 }
 errors++;
 }
-}
 else {
-const err1304 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.type !== undefined){
+if("verification.ended" !== data.type){
+const err1304 = {};
 if(vErrors === null){
 vErrors = [err1304];
 }
@@ -17572,8 +17595,9 @@ errors++;
 }
 }
 }
+}
 else {
-const err1305 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1305 = {};
 if(vErrors === null){
 vErrors = [err1305];
 }
@@ -17583,15 +17607,21 @@ vErrors.push(err1305);
 errors++;
 }
 }
-if(data503.acked !== undefined){
-let data510 = data503.acked;
-const _errs1446 = errors;
-let valid358 = true;
-const _errs1447 = errors;
+var _valid68 = _errs1445 === errors;
+errors = _errs1444;
+if(vErrors !== null){
+if(_errs1444){
+vErrors.length = _errs1444;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid68){
 const _errs1448 = errors;
-const _errs1449 = errors;
-if(data510 !== null){
-const err1306 = {};
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1306 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1306];
 }
@@ -17600,9 +17630,11 @@ vErrors.push(err1306);
 }
 errors++;
 }
-var valid359 = _errs1449 === errors;
-if(valid359){
-const err1307 = {};
+if(data.data !== undefined){
+let data507 = data.data;
+if(data507 && typeof data507 == "object" && !Array.isArray(data507)){
+for(const key97 in data507){
+const err1307 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key97},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1307];
 }
@@ -17611,32 +17643,9 @@ vErrors.push(err1307);
 }
 errors++;
 }
-else {
-errors = _errs1448;
-if(vErrors !== null){
-if(_errs1448){
-vErrors.length = _errs1448;
 }
 else {
-vErrors = null;
-}
-}
-}
-var _valid67 = _errs1447 === errors;
-errors = _errs1446;
-if(vErrors !== null){
-if(_errs1446){
-vErrors.length = _errs1446;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid67){
-const _errs1451 = errors;
-if(data510 && typeof data510 == "object" && !Array.isArray(data510)){
-if(data510.at === undefined){
-const err1308 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+const err1308 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1308];
 }
@@ -17645,8 +17654,10 @@ vErrors.push(err1308);
 }
 errors++;
 }
-if(data510.mono === undefined){
-const err1309 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+}
+else {
+const err1309 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1309];
 }
@@ -17655,9 +17666,16 @@ vErrors.push(err1309);
 }
 errors++;
 }
-for(const key100 in data510){
-if(!((key100 === "at") || (key100 === "mono"))){
-const err1310 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key100},message:"must NOT have additional properties"};
+var _valid68 = _errs1448 === errors;
+valid357 = _valid68;
+if(valid357){
+var props61 = {};
+props61.data = true;
+props61.type = true;
+}
+}
+if(!valid357){
+const err1310 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1310];
 }
@@ -17666,10 +17684,23 @@ vErrors.push(err1310);
 }
 errors++;
 }
+if(props0 !== true && props61 !== undefined){
+if(props61 === true){
+props0 = true;
 }
-if(data510.at !== undefined){
-if(typeof data510.at !== "string"){
-const err1311 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+props0 = props0 || {};
+Object.assign(props0, props61);
+}
+}
+const _errs1454 = errors;
+let valid360 = true;
+const _errs1455 = errors;
+if(errors === _errs1455){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing55;
+if((data.type === undefined) && (missing55 = "type")){
+const err1311 = {};
 if(vErrors === null){
 vErrors = [err1311];
 }
@@ -17678,12 +17709,10 @@ vErrors.push(err1311);
 }
 errors++;
 }
-}
-if(data510.mono !== undefined){
-let data512 = data510.mono;
-if(typeof data512 === "string"){
-if(!pattern4.test(data512)){
-const err1312 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+else {
+if(data.type !== undefined){
+if("cancel.requested" !== data.type){
+const err1312 = {};
 if(vErrors === null){
 vErrors = [err1312];
 }
@@ -17693,8 +17722,10 @@ vErrors.push(err1312);
 errors++;
 }
 }
+}
+}
 else {
-const err1313 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1313 = {};
 if(vErrors === null){
 vErrors = [err1313];
 }
@@ -17704,9 +17735,21 @@ vErrors.push(err1313);
 errors++;
 }
 }
+var _valid69 = _errs1455 === errors;
+errors = _errs1454;
+if(vErrors !== null){
+if(_errs1454){
+vErrors.length = _errs1454;
 }
 else {
-const err1314 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid69){
+const _errs1458 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1314 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1314];
 }
@@ -17715,11 +17758,11 @@ vErrors.push(err1314);
 }
 errors++;
 }
-var _valid67 = _errs1451 === errors;
-valid358 = _valid67;
-}
-if(!valid358){
-const err1315 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data.data !== undefined){
+let data509 = data.data;
+if(data509 && typeof data509 == "object" && !Array.isArray(data509)){
+if(data509.by === undefined){
+const err1315 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
 if(vErrors === null){
 vErrors = [err1315];
 }
@@ -17728,10 +17771,9 @@ vErrors.push(err1315);
 }
 errors++;
 }
-}
-if(data503.error !== undefined){
-if(typeof data503.error !== "string"){
-const err1316 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/38/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key98 in data509){
+if(!(key98 === "by")){
+const err1316 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key98},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1316];
 }
@@ -17741,9 +17783,9 @@ vErrors.push(err1316);
 errors++;
 }
 }
-}
-else {
-const err1317 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data509.by !== undefined){
+if(typeof data509.by !== "string"){
+const err1317 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/35/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1317];
 }
@@ -17755,7 +17797,7 @@ errors++;
 }
 }
 else {
-const err1318 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1318 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1318];
 }
@@ -17764,21 +17806,33 @@ vErrors.push(err1318);
 }
 errors++;
 }
-var _valid66 = _errs1427 === errors;
-valid353 = _valid66;
-if(valid353){
-var props62 = {};
-props62.data = true;
-props62.type = true;
 }
 }
-if(!valid353){
-const err1319 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err1319 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1319];
 }
 else {
 vErrors.push(err1319);
+}
+errors++;
+}
+var _valid69 = _errs1458 === errors;
+valid360 = _valid69;
+if(valid360){
+var props62 = {};
+props62.data = true;
+props62.type = true;
+}
+}
+if(!valid360){
+const err1320 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1320];
+}
+else {
+vErrors.push(err1320);
 }
 errors++;
 }
@@ -17791,25 +17845,13 @@ props0 = props0 || {};
 Object.assign(props0, props62);
 }
 }
-const _errs1461 = errors;
-let valid361 = true;
-const _errs1462 = errors;
-if(errors === _errs1462){
+const _errs1466 = errors;
+let valid364 = true;
+const _errs1467 = errors;
+if(errors === _errs1467){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing58;
-if((data.type === undefined) && (missing58 = "type")){
-const err1320 = {};
-if(vErrors === null){
-vErrors = [err1320];
-}
-else {
-vErrors.push(err1320);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.recovered" !== data.type){
+let missing56;
+if((data.type === undefined) && (missing56 = "type")){
 const err1321 = {};
 if(vErrors === null){
 vErrors = [err1321];
@@ -17819,10 +17861,9 @@ vErrors.push(err1321);
 }
 errors++;
 }
-}
-}
-}
 else {
+if(data.type !== undefined){
+if("run.finished" !== data.type){
 const err1322 = {};
 if(vErrors === null){
 vErrors = [err1322];
@@ -17833,21 +17874,10 @@ vErrors.push(err1322);
 errors++;
 }
 }
-var _valid68 = _errs1462 === errors;
-errors = _errs1461;
-if(vErrors !== null){
-if(_errs1461){
-vErrors.length = _errs1461;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid68){
-const _errs1465 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1323 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1323 = {};
 if(vErrors === null){
 vErrors = [err1323];
 }
@@ -17856,11 +17886,22 @@ vErrors.push(err1323);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data515 = data.data;
-if(data515 && typeof data515 == "object" && !Array.isArray(data515)){
-if(data515.probe === undefined){
-const err1324 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+var _valid70 = _errs1467 === errors;
+errors = _errs1466;
+if(vErrors !== null){
+if(_errs1466){
+vErrors.length = _errs1466;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid70){
+const _errs1470 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1324 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1324];
 }
@@ -17869,8 +17910,11 @@ vErrors.push(err1324);
 }
 errors++;
 }
-if(data515.store === undefined){
-const err1325 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data.data !== undefined){
+let data512 = data.data;
+if(data512 && typeof data512 == "object" && !Array.isArray(data512)){
+for(const key99 in data512){
+const err1325 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key99},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1325];
 }
@@ -17879,8 +17923,9 @@ vErrors.push(err1325);
 }
 errors++;
 }
-if(data515.ranges === undefined){
-const err1326 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
+}
+else {
+const err1326 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1326];
 }
@@ -17889,8 +17934,10 @@ vErrors.push(err1326);
 }
 errors++;
 }
-if(data515.systemId === undefined){
-const err1327 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+}
+}
+else {
+const err1327 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1327];
 }
@@ -17899,195 +17946,21 @@ vErrors.push(err1327);
 }
 errors++;
 }
-if(data515.timeline === undefined){
-const err1328 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
-if(vErrors === null){
-vErrors = [err1328];
-}
-else {
-vErrors.push(err1328);
-}
-errors++;
-}
-for(const key101 in data515){
-if(!(((((key101 === "probe") || (key101 === "store")) || (key101 === "ranges")) || (key101 === "systemId")) || (key101 === "timeline"))){
-const err1329 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key101},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1329];
-}
-else {
-vErrors.push(err1329);
-}
-errors++;
-}
-}
-if(data515.probe !== undefined){
-if(typeof data515.probe !== "string"){
-const err1330 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1330];
-}
-else {
-vErrors.push(err1330);
-}
-errors++;
-}
-}
-if(data515.store !== undefined){
-if(typeof data515.store !== "string"){
-const err1331 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1331];
-}
-else {
-vErrors.push(err1331);
-}
-errors++;
-}
-}
-if(data515.ranges !== undefined){
-let data518 = data515.ranges;
-if(Array.isArray(data518)){
-const len33 = data518.length;
-for(let i33=0; i33<len33; i33++){
-let data519 = data518[i33];
-if(Array.isArray(data519)){
-if(data519.length < 2){
-const err1332 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
-if(vErrors === null){
-vErrors = [err1332];
-}
-else {
-vErrors.push(err1332);
-}
-errors++;
-}
-const len34 = data519.length;
-if(len34 > 0){
-let data520 = data519[0];
-if(!(((typeof data520 == "number") && (!(data520 % 1) && !isNaN(data520))) && (isFinite(data520)))){
-const err1333 = {instancePath:instancePath+"/data/ranges/" + i33+"/0",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1333];
-}
-else {
-vErrors.push(err1333);
-}
-errors++;
-}
-}
-if(len34 > 1){
-let data521 = data519[1];
-if(!(((typeof data521 == "number") && (!(data521 % 1) && !isNaN(data521))) && (isFinite(data521)))){
-const err1334 = {instancePath:instancePath+"/data/ranges/" + i33+"/1",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1334];
-}
-else {
-vErrors.push(err1334);
-}
-errors++;
-}
-}
-const len35 = data519.length;
-if(!(len35 <= 2)){
-const err1335 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
-if(vErrors === null){
-vErrors = [err1335];
-}
-else {
-vErrors.push(err1335);
-}
-errors++;
-}
-}
-else {
-const err1336 = {instancePath:instancePath+"/data/ranges/" + i33,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err1336];
-}
-else {
-vErrors.push(err1336);
-}
-errors++;
-}
-}
-}
-else {
-const err1337 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err1337];
-}
-else {
-vErrors.push(err1337);
-}
-errors++;
-}
-}
-if(data515.systemId !== undefined){
-let data522 = data515.systemId;
-if((typeof data522 !== "string") && (data522 !== null)){
-const err1338 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/39/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.systemId.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1338];
-}
-else {
-vErrors.push(err1338);
-}
-errors++;
-}
-}
-if(data515.timeline !== undefined){
-let data523 = data515.timeline;
-if((!(((typeof data523 == "number") && (!(data523 % 1) && !isNaN(data523))) && (isFinite(data523)))) && (data523 !== null)){
-const err1339 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/39/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.timeline.type},message:"must be integer,null"};
-if(vErrors === null){
-vErrors = [err1339];
-}
-else {
-vErrors.push(err1339);
-}
-errors++;
-}
-}
-}
-else {
-const err1340 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1340];
-}
-else {
-vErrors.push(err1340);
-}
-errors++;
-}
-}
-}
-else {
-const err1341 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1341];
-}
-else {
-vErrors.push(err1341);
-}
-errors++;
-}
-var _valid68 = _errs1465 === errors;
-valid361 = _valid68;
-if(valid361){
+var _valid70 = _errs1470 === errors;
+valid364 = _valid70;
+if(valid364){
 var props63 = {};
 props63.data = true;
 props63.type = true;
 }
 }
-if(!valid361){
-const err1342 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid364){
+const err1328 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1342];
+vErrors = [err1328];
 }
 else {
-vErrors.push(err1342);
+vErrors.push(err1328);
 }
 errors++;
 }
@@ -18100,14 +17973,183 @@ props0 = props0 || {};
 Object.assign(props0, props63);
 }
 }
-const _errs1487 = errors;
-let valid368 = true;
-const _errs1488 = errors;
-if(errors === _errs1488){
+const _errs1476 = errors;
+let valid367 = true;
+const _errs1477 = errors;
+if(errors === _errs1477){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing59;
-if((data.type === undefined) && (missing59 = "type")){
-const err1343 = {};
+let missing57;
+if((data.type === undefined) && (missing57 = "type")){
+const err1329 = {};
+if(vErrors === null){
+vErrors = [err1329];
+}
+else {
+vErrors.push(err1329);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("probe.sample" !== data.type){
+const err1330 = {};
+if(vErrors === null){
+vErrors = [err1330];
+}
+else {
+vErrors.push(err1330);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1331 = {};
+if(vErrors === null){
+vErrors = [err1331];
+}
+else {
+vErrors.push(err1331);
+}
+errors++;
+}
+}
+var _valid71 = _errs1477 === errors;
+errors = _errs1476;
+if(vErrors !== null){
+if(_errs1476){
+vErrors.length = _errs1476;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid71){
+const _errs1480 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1332 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1332];
+}
+else {
+vErrors.push(err1332);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data514 = data.data;
+if(data514 && typeof data514 == "object" && !Array.isArray(data514)){
+if(data514.probe === undefined){
+const err1333 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1333];
+}
+else {
+vErrors.push(err1333);
+}
+errors++;
+}
+if(data514.endpoint === undefined){
+const err1334 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+if(vErrors === null){
+vErrors = [err1334];
+}
+else {
+vErrors.push(err1334);
+}
+errors++;
+}
+if(data514.read === undefined){
+const err1335 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
+if(vErrors === null){
+vErrors = [err1335];
+}
+else {
+vErrors.push(err1335);
+}
+errors++;
+}
+if(data514.write === undefined){
+const err1336 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
+if(vErrors === null){
+vErrors = [err1336];
+}
+else {
+vErrors.push(err1336);
+}
+errors++;
+}
+if(data514.control === undefined){
+const err1337 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
+if(vErrors === null){
+vErrors = [err1337];
+}
+else {
+vErrors.push(err1337);
+}
+errors++;
+}
+if(data514.sent === undefined){
+const err1338 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(vErrors === null){
+vErrors = [err1338];
+}
+else {
+vErrors.push(err1338);
+}
+errors++;
+}
+if(data514.done === undefined){
+const err1339 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
+if(vErrors === null){
+vErrors = [err1339];
+}
+else {
+vErrors.push(err1339);
+}
+errors++;
+}
+for(const key100 in data514){
+if(!((((((((key100 === "probe") || (key100 === "endpoint")) || (key100 === "read")) || (key100 === "write")) || (key100 === "control")) || (key100 === "sent")) || (key100 === "done")) || (key100 === "error"))){
+const err1340 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key100},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1340];
+}
+else {
+vErrors.push(err1340);
+}
+errors++;
+}
+}
+if(data514.probe !== undefined){
+if(typeof data514.probe !== "string"){
+const err1341 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1341];
+}
+else {
+vErrors.push(err1341);
+}
+errors++;
+}
+}
+if(data514.endpoint !== undefined){
+if(typeof data514.endpoint !== "string"){
+const err1342 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/37/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1342];
+}
+else {
+vErrors.push(err1342);
+}
+errors++;
+}
+}
+if(data514.read !== undefined){
+if(typeof data514.read !== "boolean"){
+const err1343 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/37/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err1343];
 }
@@ -18116,10 +18158,10 @@ vErrors.push(err1343);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("lsn.sample" !== data.type){
-const err1344 = {};
+}
+if(data514.write !== undefined){
+if(typeof data514.write !== "boolean"){
+const err1344 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/37/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err1344];
 }
@@ -18129,10 +18171,10 @@ vErrors.push(err1344);
 errors++;
 }
 }
-}
-}
-else {
-const err1345 = {};
+if(data514.control !== undefined){
+let data519 = data514.control;
+if((typeof data519 !== "boolean") && (data519 !== null)){
+const err1345 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/37/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.control.type},message:"must be boolean,null"};
 if(vErrors === null){
 vErrors = [err1345];
 }
@@ -18142,21 +18184,11 @@ vErrors.push(err1345);
 errors++;
 }
 }
-var _valid69 = _errs1488 === errors;
-errors = _errs1487;
-if(vErrors !== null){
-if(_errs1487){
-vErrors.length = _errs1487;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid69){
-const _errs1491 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1346 = {instancePath,schemaPath:"#/allOf/40/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data514.sent !== undefined){
+let data520 = data514.sent;
+if(data520 && typeof data520 == "object" && !Array.isArray(data520)){
+if(data520.at === undefined){
+const err1346 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1346];
 }
@@ -18165,11 +18197,8 @@ vErrors.push(err1346);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data525 = data.data;
-if(data525 && typeof data525 == "object" && !Array.isArray(data525)){
-if(data525.probe === undefined){
-const err1347 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(data520.mono === undefined){
+const err1347 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1347];
 }
@@ -18178,8 +18207,9 @@ vErrors.push(err1347);
 }
 errors++;
 }
-if(data525.store === undefined){
-const err1348 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+for(const key101 in data520){
+if(!((key101 === "at") || (key101 === "mono"))){
+const err1348 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key101},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1348];
 }
@@ -18188,8 +18218,10 @@ vErrors.push(err1348);
 }
 errors++;
 }
-if(data525.instant === undefined){
-const err1349 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+if(data520.at !== undefined){
+if(typeof data520.at !== "string"){
+const err1349 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1349];
 }
@@ -18198,8 +18230,12 @@ vErrors.push(err1349);
 }
 errors++;
 }
-if(data525.lsn === undefined){
-const err1350 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+}
+if(data520.mono !== undefined){
+let data522 = data520.mono;
+if(typeof data522 === "string"){
+if(!pattern4.test(data522)){
+const err1350 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1350];
 }
@@ -18208,9 +18244,9 @@ vErrors.push(err1350);
 }
 errors++;
 }
-for(const key102 in data525){
-if(!((((key102 === "probe") || (key102 === "store")) || (key102 === "instant")) || (key102 === "lsn"))){
-const err1351 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key102},message:"must NOT have additional properties"};
+}
+else {
+const err1351 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1351];
 }
@@ -18220,9 +18256,9 @@ vErrors.push(err1351);
 errors++;
 }
 }
-if(data525.probe !== undefined){
-if(typeof data525.probe !== "string"){
-const err1352 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/40/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err1352 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1352];
 }
@@ -18232,9 +18268,11 @@ vErrors.push(err1352);
 errors++;
 }
 }
-if(data525.store !== undefined){
-if(typeof data525.store !== "string"){
-const err1353 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/40/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data514.done !== undefined){
+let data523 = data514.done;
+if(data523 && typeof data523 == "object" && !Array.isArray(data523)){
+if(data523.at === undefined){
+const err1353 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1353];
 }
@@ -18243,12 +18281,8 @@ vErrors.push(err1353);
 }
 errors++;
 }
-}
-if(data525.instant !== undefined){
-let data528 = data525.instant;
-if(data528 && typeof data528 == "object" && !Array.isArray(data528)){
-if(data528.at === undefined){
-const err1354 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data523.mono === undefined){
+const err1354 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1354];
 }
@@ -18257,8 +18291,9 @@ vErrors.push(err1354);
 }
 errors++;
 }
-if(data528.mono === undefined){
-const err1355 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+for(const key102 in data523){
+if(!((key102 === "at") || (key102 === "mono"))){
+const err1355 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key102},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1355];
 }
@@ -18267,9 +18302,10 @@ vErrors.push(err1355);
 }
 errors++;
 }
-for(const key103 in data528){
-if(!((key103 === "at") || (key103 === "mono"))){
-const err1356 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key103},message:"must NOT have additional properties"};
+}
+if(data523.at !== undefined){
+if(typeof data523.at !== "string"){
+const err1356 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1356];
 }
@@ -18279,9 +18315,11 @@ vErrors.push(err1356);
 errors++;
 }
 }
-if(data528.at !== undefined){
-if(typeof data528.at !== "string"){
-const err1357 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data523.mono !== undefined){
+let data525 = data523.mono;
+if(typeof data525 === "string"){
+if(!pattern4.test(data525)){
+const err1357 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1357];
 }
@@ -18291,11 +18329,8 @@ vErrors.push(err1357);
 errors++;
 }
 }
-if(data528.mono !== undefined){
-let data530 = data528.mono;
-if(typeof data530 === "string"){
-if(!pattern4.test(data530)){
-const err1358 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+else {
+const err1358 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1358];
 }
@@ -18305,8 +18340,9 @@ vErrors.push(err1358);
 errors++;
 }
 }
+}
 else {
-const err1359 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1359 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1359];
 }
@@ -18316,9 +18352,9 @@ vErrors.push(err1359);
 errors++;
 }
 }
-}
-else {
-const err1360 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data514.error !== undefined){
+if(typeof data514.error !== "string"){
+const err1360 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/37/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1360];
 }
@@ -18328,9 +18364,9 @@ vErrors.push(err1360);
 errors++;
 }
 }
-if(data525.lsn !== undefined){
-if(typeof data525.lsn !== "string"){
-const err1361 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/40/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err1361 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1361];
 }
@@ -18342,7 +18378,7 @@ errors++;
 }
 }
 else {
-const err1362 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1362 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1362];
 }
@@ -18351,33 +18387,21 @@ vErrors.push(err1362);
 }
 errors++;
 }
-}
-}
-else {
-const err1363 = {instancePath,schemaPath:"#/allOf/40/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1363];
-}
-else {
-vErrors.push(err1363);
-}
-errors++;
-}
-var _valid69 = _errs1491 === errors;
-valid368 = _valid69;
-if(valid368){
+var _valid71 = _errs1480 === errors;
+valid367 = _valid71;
+if(valid367){
 var props64 = {};
 props64.data = true;
 props64.type = true;
 }
 }
-if(!valid368){
-const err1364 = {instancePath,schemaPath:"#/allOf/40/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid367){
+const err1363 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1364];
+vErrors = [err1363];
 }
 else {
-vErrors.push(err1364);
+vErrors.push(err1363);
 }
 errors++;
 }
@@ -18390,13 +18414,25 @@ props0 = props0 || {};
 Object.assign(props0, props64);
 }
 }
-const _errs1510 = errors;
+const _errs1512 = errors;
 let valid373 = true;
-const _errs1511 = errors;
-if(errors === _errs1511){
+const _errs1513 = errors;
+if(errors === _errs1513){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing60;
-if((data.type === undefined) && (missing60 = "type")){
+let missing58;
+if((data.type === undefined) && (missing58 = "type")){
+const err1364 = {};
+if(vErrors === null){
+vErrors = [err1364];
+}
+else {
+vErrors.push(err1364);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("ledger.row" !== data.type){
 const err1365 = {};
 if(vErrors === null){
 vErrors = [err1365];
@@ -18406,9 +18442,10 @@ vErrors.push(err1365);
 }
 errors++;
 }
+}
+}
+}
 else {
-if(data.type !== undefined){
-if("archive.sample" !== data.type){
 const err1366 = {};
 if(vErrors === null){
 vErrors = [err1366];
@@ -18419,10 +18456,21 @@ vErrors.push(err1366);
 errors++;
 }
 }
-}
+var _valid72 = _errs1513 === errors;
+errors = _errs1512;
+if(vErrors !== null){
+if(_errs1512){
+vErrors.length = _errs1512;
 }
 else {
-const err1367 = {};
+vErrors = null;
+}
+}
+if(_valid72){
+const _errs1516 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1367 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1367];
 }
@@ -18431,22 +18479,11 @@ vErrors.push(err1367);
 }
 errors++;
 }
-}
-var _valid70 = _errs1511 === errors;
-errors = _errs1510;
-if(vErrors !== null){
-if(_errs1510){
-vErrors.length = _errs1510;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid70){
-const _errs1514 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1368 = {instancePath,schemaPath:"#/allOf/41/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.data !== undefined){
+let data528 = data.data;
+if(data528 && typeof data528 == "object" && !Array.isArray(data528)){
+if(data528.probe === undefined){
+const err1368 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1368];
 }
@@ -18455,11 +18492,8 @@ vErrors.push(err1368);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data533 = data.data;
-if(data533 && typeof data533 == "object" && !Array.isArray(data533)){
-if(data533.probe === undefined){
-const err1369 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(data528.store === undefined){
+const err1369 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err1369];
 }
@@ -18468,8 +18502,8 @@ vErrors.push(err1369);
 }
 errors++;
 }
-if(data533.store === undefined){
-const err1370 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(data528.n === undefined){
+const err1370 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
 if(vErrors === null){
 vErrors = [err1370];
 }
@@ -18478,8 +18512,8 @@ vErrors.push(err1370);
 }
 errors++;
 }
-if(data533.instant === undefined){
-const err1371 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data528.sent === undefined){
+const err1371 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err1371];
 }
@@ -18488,8 +18522,8 @@ vErrors.push(err1371);
 }
 errors++;
 }
-if(data533.lastArchived === undefined){
-const err1372 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+if(data528.acked === undefined){
+const err1372 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
 if(vErrors === null){
 vErrors = [err1372];
 }
@@ -18498,8 +18532,9 @@ vErrors.push(err1372);
 }
 errors++;
 }
-if(data533.endLsn === undefined){
-const err1373 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+for(const key103 in data528){
+if(!((((((key103 === "probe") || (key103 === "store")) || (key103 === "n")) || (key103 === "sent")) || (key103 === "acked")) || (key103 === "error"))){
+const err1373 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key103},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1373];
 }
@@ -18508,8 +18543,10 @@ vErrors.push(err1373);
 }
 errors++;
 }
-if(data533.failed === undefined){
-const err1374 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+}
+if(data528.probe !== undefined){
+if(typeof data528.probe !== "string"){
+const err1374 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1374];
 }
@@ -18518,9 +18555,10 @@ vErrors.push(err1374);
 }
 errors++;
 }
-for(const key104 in data533){
-if(!((((((key104 === "probe") || (key104 === "store")) || (key104 === "instant")) || (key104 === "lastArchived")) || (key104 === "endLsn")) || (key104 === "failed"))){
-const err1375 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key104},message:"must NOT have additional properties"};
+}
+if(data528.store !== undefined){
+if(typeof data528.store !== "string"){
+const err1375 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1375];
 }
@@ -18530,9 +18568,10 @@ vErrors.push(err1375);
 errors++;
 }
 }
-if(data533.probe !== undefined){
-if(typeof data533.probe !== "string"){
-const err1376 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/41/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data528.n !== undefined){
+let data531 = data528.n;
+if(!(((typeof data531 == "number") && (!(data531 % 1) && !isNaN(data531))) && (isFinite(data531)))){
+const err1376 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1376];
 }
@@ -18541,10 +18580,9 @@ vErrors.push(err1376);
 }
 errors++;
 }
-}
-if(data533.store !== undefined){
-if(typeof data533.store !== "string"){
-const err1377 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/41/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data531 == "number") && (isFinite(data531))){
+if(data531 < 1 || isNaN(data531)){
+const err1377 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err1377];
 }
@@ -18554,11 +18592,12 @@ vErrors.push(err1377);
 errors++;
 }
 }
-if(data533.instant !== undefined){
-let data536 = data533.instant;
-if(data536 && typeof data536 == "object" && !Array.isArray(data536)){
-if(data536.at === undefined){
-const err1378 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+if(data528.sent !== undefined){
+let data532 = data528.sent;
+if(data532 && typeof data532 == "object" && !Array.isArray(data532)){
+if(data532.at === undefined){
+const err1378 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1378];
 }
@@ -18567,8 +18606,8 @@ vErrors.push(err1378);
 }
 errors++;
 }
-if(data536.mono === undefined){
-const err1379 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data532.mono === undefined){
+const err1379 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1379];
 }
@@ -18577,9 +18616,9 @@ vErrors.push(err1379);
 }
 errors++;
 }
-for(const key105 in data536){
-if(!((key105 === "at") || (key105 === "mono"))){
-const err1380 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key105},message:"must NOT have additional properties"};
+for(const key104 in data532){
+if(!((key104 === "at") || (key104 === "mono"))){
+const err1380 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key104},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1380];
 }
@@ -18589,9 +18628,9 @@ vErrors.push(err1380);
 errors++;
 }
 }
-if(data536.at !== undefined){
-if(typeof data536.at !== "string"){
-const err1381 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data532.at !== undefined){
+if(typeof data532.at !== "string"){
+const err1381 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1381];
 }
@@ -18601,11 +18640,11 @@ vErrors.push(err1381);
 errors++;
 }
 }
-if(data536.mono !== undefined){
-let data538 = data536.mono;
-if(typeof data538 === "string"){
-if(!pattern4.test(data538)){
-const err1382 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data532.mono !== undefined){
+let data534 = data532.mono;
+if(typeof data534 === "string"){
+if(!pattern4.test(data534)){
+const err1382 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1382];
 }
@@ -18616,7 +18655,7 @@ errors++;
 }
 }
 else {
-const err1383 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1383 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1383];
 }
@@ -18628,7 +18667,7 @@ errors++;
 }
 }
 else {
-const err1384 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1384 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1384];
 }
@@ -18638,10 +18677,15 @@ vErrors.push(err1384);
 errors++;
 }
 }
-if(data533.lastArchived !== undefined){
-let data539 = data533.lastArchived;
-if((typeof data539 !== "string") && (data539 !== null)){
-const err1385 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/41/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(data528.acked !== undefined){
+let data535 = data528.acked;
+const _errs1535 = errors;
+let valid378 = true;
+const _errs1536 = errors;
+const _errs1537 = errors;
+const _errs1538 = errors;
+if(data535 !== null){
+const err1385 = {};
 if(vErrors === null){
 vErrors = [err1385];
 }
@@ -18650,11 +18694,9 @@ vErrors.push(err1385);
 }
 errors++;
 }
-}
-if(data533.endLsn !== undefined){
-let data540 = data533.endLsn;
-if((typeof data540 !== "string") && (data540 !== null)){
-const err1386 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/41/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+var valid379 = _errs1538 === errors;
+if(valid379){
+const err1386 = {};
 if(vErrors === null){
 vErrors = [err1386];
 }
@@ -18663,11 +18705,32 @@ vErrors.push(err1386);
 }
 errors++;
 }
+else {
+errors = _errs1537;
+if(vErrors !== null){
+if(_errs1537){
+vErrors.length = _errs1537;
 }
-if(data533.failed !== undefined){
-let data541 = data533.failed;
-if(!(((typeof data541 == "number") && (!(data541 % 1) && !isNaN(data541))) && (isFinite(data541)))){
-const err1387 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid73 = _errs1536 === errors;
+errors = _errs1535;
+if(vErrors !== null){
+if(_errs1535){
+vErrors.length = _errs1535;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid73){
+const _errs1540 = errors;
+if(data535 && typeof data535 == "object" && !Array.isArray(data535)){
+if(data535.at === undefined){
+const err1387 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1387];
 }
@@ -18676,9 +18739,8 @@ vErrors.push(err1387);
 }
 errors++;
 }
-if((typeof data541 == "number") && (isFinite(data541))){
-if(data541 < 0 || isNaN(data541)){
-const err1388 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data535.mono === undefined){
+const err1388 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1388];
 }
@@ -18687,11 +18749,9 @@ vErrors.push(err1388);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1389 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key105 in data535){
+if(!((key105 === "at") || (key105 === "mono"))){
+const err1389 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key105},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1389];
 }
@@ -18701,9 +18761,9 @@ vErrors.push(err1389);
 errors++;
 }
 }
-}
-else {
-const err1390 = {instancePath,schemaPath:"#/allOf/41/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data535.at !== undefined){
+if(typeof data535.at !== "string"){
+const err1390 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1390];
 }
@@ -18712,16 +18772,12 @@ vErrors.push(err1390);
 }
 errors++;
 }
-var _valid70 = _errs1514 === errors;
-valid373 = _valid70;
-if(valid373){
-var props65 = {};
-props65.data = true;
-props65.type = true;
 }
-}
-if(!valid373){
-const err1391 = {instancePath,schemaPath:"#/allOf/41/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data535.mono !== undefined){
+let data537 = data535.mono;
+if(typeof data537 === "string"){
+if(!pattern4.test(data537)){
+const err1391 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1391];
 }
@@ -18730,18 +18786,9 @@ vErrors.push(err1391);
 }
 errors++;
 }
-if(props0 !== true && props65 !== undefined){
-if(props65 === true){
-props0 = true;
 }
 else {
-props0 = props0 || {};
-Object.assign(props0, props65);
-}
-}
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.seq === undefined){
-const err1392 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+const err1392 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1392];
 }
@@ -18750,8 +18797,10 @@ vErrors.push(err1392);
 }
 errors++;
 }
-if(data.at === undefined){
-const err1393 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+}
+else {
+const err1393 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1393];
 }
@@ -18760,8 +18809,11 @@ vErrors.push(err1393);
 }
 errors++;
 }
-if(data.mono === undefined){
-const err1394 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+var _valid73 = _errs1540 === errors;
+valid378 = _valid73;
+}
+if(!valid378){
+const err1394 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1394];
 }
@@ -18770,8 +18822,10 @@ vErrors.push(err1394);
 }
 errors++;
 }
-if(data.boot === undefined){
-const err1395 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+}
+if(data528.error !== undefined){
+if(typeof data528.error !== "string"){
+const err1395 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/38/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1395];
 }
@@ -18780,8 +18834,10 @@ vErrors.push(err1395);
 }
 errors++;
 }
-if(data.prev === undefined){
-const err1396 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+}
+}
+else {
+const err1396 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1396];
 }
@@ -18790,8 +18846,10 @@ vErrors.push(err1396);
 }
 errors++;
 }
-if(data.type === undefined){
-const err1397 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+}
+}
+else {
+const err1397 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1397];
 }
@@ -18800,8 +18858,16 @@ vErrors.push(err1397);
 }
 errors++;
 }
-if(data.data === undefined){
-const err1398 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+var _valid72 = _errs1516 === errors;
+valid373 = _valid72;
+if(valid373){
+var props66 = {};
+props66.data = true;
+props66.type = true;
+}
+}
+if(!valid373){
+const err1398 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1398];
 }
@@ -18810,9 +18876,23 @@ vErrors.push(err1398);
 }
 errors++;
 }
-for(const key106 in data){
-if(!(func1.call(schema31.properties, key106))){
-const err1399 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key106},message:"must NOT have additional properties"};
+if(props0 !== true && props66 !== undefined){
+if(props66 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props66);
+}
+}
+const _errs1550 = errors;
+let valid381 = true;
+const _errs1551 = errors;
+if(errors === _errs1551){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing59;
+if((data.type === undefined) && (missing59 = "type")){
+const err1399 = {};
 if(vErrors === null){
 vErrors = [err1399];
 }
@@ -18821,11 +18901,10 @@ vErrors.push(err1399);
 }
 errors++;
 }
-}
-if(data.seq !== undefined){
-let data542 = data.seq;
-if(!(((typeof data542 == "number") && (!(data542 % 1) && !isNaN(data542))) && (isFinite(data542)))){
-const err1400 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+if(data.type !== undefined){
+if("ledger.recovered" !== data.type){
+const err1400 = {};
 if(vErrors === null){
 vErrors = [err1400];
 }
@@ -18834,9 +18913,11 @@ vErrors.push(err1400);
 }
 errors++;
 }
-if((typeof data542 == "number") && (isFinite(data542))){
-if(data542 < 0 || isNaN(data542)){
-const err1401 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+}
+else {
+const err1401 = {};
 if(vErrors === null){
 vErrors = [err1401];
 }
@@ -18846,10 +18927,21 @@ vErrors.push(err1401);
 errors++;
 }
 }
+var _valid74 = _errs1551 === errors;
+errors = _errs1550;
+if(vErrors !== null){
+if(_errs1550){
+vErrors.length = _errs1550;
 }
-if(data.at !== undefined){
-if(typeof data.at !== "string"){
-const err1402 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+vErrors = null;
+}
+}
+if(_valid74){
+const _errs1554 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1402 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1402];
 }
@@ -18858,12 +18950,11 @@ vErrors.push(err1402);
 }
 errors++;
 }
-}
-if(data.mono !== undefined){
-let data544 = data.mono;
-if(typeof data544 === "string"){
-if(!pattern4.test(data544)){
-const err1403 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data.data !== undefined){
+let data540 = data.data;
+if(data540 && typeof data540 == "object" && !Array.isArray(data540)){
+if(data540.probe === undefined){
+const err1403 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1403];
 }
@@ -18872,9 +18963,8 @@ vErrors.push(err1403);
 }
 errors++;
 }
-}
-else {
-const err1404 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data540.store === undefined){
+const err1404 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err1404];
 }
@@ -18883,10 +18973,8 @@ vErrors.push(err1404);
 }
 errors++;
 }
-}
-if(data.boot !== undefined){
-if(typeof data.boot !== "string"){
-const err1405 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data540.ranges === undefined){
+const err1405 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
 if(vErrors === null){
 vErrors = [err1405];
 }
@@ -18895,10 +18983,8 @@ vErrors.push(err1405);
 }
 errors++;
 }
-}
-if(data.step !== undefined){
-if(typeof data.step !== "string"){
-const err1406 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data540.systemId === undefined){
+const err1406 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err1406];
 }
@@ -18907,11 +18993,8 @@ vErrors.push(err1406);
 }
 errors++;
 }
-}
-if(data.attempt !== undefined){
-let data547 = data.attempt;
-if(!(((typeof data547 == "number") && (!(data547 % 1) && !isNaN(data547))) && (isFinite(data547)))){
-const err1407 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data540.timeline === undefined){
+const err1407 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err1407];
 }
@@ -18920,9 +19003,9 @@ vErrors.push(err1407);
 }
 errors++;
 }
-if((typeof data547 == "number") && (isFinite(data547))){
-if(data547 < 1 || isNaN(data547)){
-const err1408 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+for(const key106 in data540){
+if(!(((((key106 === "probe") || (key106 === "store")) || (key106 === "ranges")) || (key106 === "systemId")) || (key106 === "timeline"))){
+const err1408 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key106},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1408];
 }
@@ -18932,10 +19015,9 @@ vErrors.push(err1408);
 errors++;
 }
 }
-}
-if(data.parent !== undefined){
-if(typeof data.parent !== "string"){
-const err1409 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data540.probe !== undefined){
+if(typeof data540.probe !== "string"){
+const err1409 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1409];
 }
@@ -18945,11 +19027,9 @@ vErrors.push(err1409);
 errors++;
 }
 }
-if(data.prev !== undefined){
-let data549 = data.prev;
-if(typeof data549 === "string"){
-if(!pattern27.test(data549)){
-const err1410 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(data540.store !== undefined){
+if(typeof data540.store !== "string"){
+const err1410 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1410];
 }
@@ -18959,8 +19039,15 @@ vErrors.push(err1410);
 errors++;
 }
 }
-else {
-const err1411 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data540.ranges !== undefined){
+let data543 = data540.ranges;
+if(Array.isArray(data543)){
+const len34 = data543.length;
+for(let i34=0; i34<len34; i34++){
+let data544 = data543[i34];
+if(Array.isArray(data544)){
+if(data544.length < 2){
+const err1411 = {instancePath:instancePath+"/data/ranges/" + i34,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
 if(vErrors === null){
 vErrors = [err1411];
 }
@@ -18969,11 +19056,11 @@ vErrors.push(err1411);
 }
 errors++;
 }
-}
-if(data.type !== undefined){
-let data550 = data.type;
-if(!((((((((((((((((((((((((((((((((((((((((((data550 === "run.started") || (data550 === "plan.approved")) || (data550 === "store.registered")) || (data550 === "run.resumed")) || (data550 === "preflight.checked")) || (data550 === "connection.provisioning")) || (data550 === "connection.provisioned")) || (data550 === "endpoint.opened")) || (data550 === "endpoint.switched")) || (data550 === "probe.started")) || (data550 === "probe.stopped")) || (data550 === "step.started")) || (data550 === "step.attempt-failed")) || (data550 === "step.finished")) || (data550 === "step.skipped")) || (data550 === "unit.running")) || (data550 === "unit.finished")) || (data550 === "fault.sent")) || (data550 === "evidence.recorded")) || (data550 === "evidence.write-failed")) || (data550 === "human.asked")) || (data550 === "human.began")) || (data550 === "human.done")) || (data550 === "note.manual")) || (data550 === "operator.attached")) || (data550 === "operator.chose")) || (data550 === "watch.observed")) || (data550 === "watch.gap")) || (data550 === "watch.ended")) || (data550 === "cleanup.deferred")) || (data550 === "cleanup.confirmed")) || (data550 === "cleanup.started")) || (data550 === "cleanup.finished")) || (data550 === "run.kept")) || (data550 === "verification.ended")) || (data550 === "cancel.requested")) || (data550 === "run.finished")) || (data550 === "probe.sample")) || (data550 === "ledger.row")) || (data550 === "ledger.recovered")) || (data550 === "lsn.sample")) || (data550 === "archive.sample"))){
-const err1412 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+const len35 = data544.length;
+if(len35 > 0){
+let data545 = data544[0];
+if(!(((typeof data545 == "number") && (!(data545 % 1) && !isNaN(data545))) && (isFinite(data545)))){
+const err1412 = {instancePath:instancePath+"/data/ranges/" + i34+"/0",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1412];
 }
@@ -18983,10 +19070,10 @@ vErrors.push(err1412);
 errors++;
 }
 }
-if(data.data !== undefined){
-let data551 = data.data;
-if(!(data551 && typeof data551 == "object" && !Array.isArray(data551))){
-const err1413 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(len35 > 1){
+let data546 = data544[1];
+if(!(((typeof data546 == "number") && (!(data546 % 1) && !isNaN(data546))) && (isFinite(data546)))){
+const err1413 = {instancePath:instancePath+"/data/ranges/" + i34+"/1",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1413];
 }
@@ -18996,14 +19083,1021 @@ vErrors.push(err1413);
 errors++;
 }
 }
-}
-else {
-const err1414 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const len36 = data544.length;
+if(!(len36 <= 2)){
+const err1414 = {instancePath:instancePath+"/data/ranges/" + i34,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err1414];
 }
 else {
 vErrors.push(err1414);
+}
+errors++;
+}
+}
+else {
+const err1415 = {instancePath:instancePath+"/data/ranges/" + i34,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1415];
+}
+else {
+vErrors.push(err1415);
+}
+errors++;
+}
+}
+}
+else {
+const err1416 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1416];
+}
+else {
+vErrors.push(err1416);
+}
+errors++;
+}
+}
+if(data540.systemId !== undefined){
+let data547 = data540.systemId;
+if((typeof data547 !== "string") && (data547 !== null)){
+const err1417 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/39/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1417];
+}
+else {
+vErrors.push(err1417);
+}
+errors++;
+}
+}
+if(data540.timeline !== undefined){
+let data548 = data540.timeline;
+if((!(((typeof data548 == "number") && (!(data548 % 1) && !isNaN(data548))) && (isFinite(data548)))) && (data548 !== null)){
+const err1418 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/39/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+if(vErrors === null){
+vErrors = [err1418];
+}
+else {
+vErrors.push(err1418);
+}
+errors++;
+}
+}
+}
+else {
+const err1419 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1419];
+}
+else {
+vErrors.push(err1419);
+}
+errors++;
+}
+}
+}
+else {
+const err1420 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1420];
+}
+else {
+vErrors.push(err1420);
+}
+errors++;
+}
+var _valid74 = _errs1554 === errors;
+valid381 = _valid74;
+if(valid381){
+var props67 = {};
+props67.data = true;
+props67.type = true;
+}
+}
+if(!valid381){
+const err1421 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1421];
+}
+else {
+vErrors.push(err1421);
+}
+errors++;
+}
+if(props0 !== true && props67 !== undefined){
+if(props67 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props67);
+}
+}
+const _errs1576 = errors;
+let valid388 = true;
+const _errs1577 = errors;
+if(errors === _errs1577){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing60;
+if((data.type === undefined) && (missing60 = "type")){
+const err1422 = {};
+if(vErrors === null){
+vErrors = [err1422];
+}
+else {
+vErrors.push(err1422);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("lsn.sample" !== data.type){
+const err1423 = {};
+if(vErrors === null){
+vErrors = [err1423];
+}
+else {
+vErrors.push(err1423);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1424 = {};
+if(vErrors === null){
+vErrors = [err1424];
+}
+else {
+vErrors.push(err1424);
+}
+errors++;
+}
+}
+var _valid75 = _errs1577 === errors;
+errors = _errs1576;
+if(vErrors !== null){
+if(_errs1576){
+vErrors.length = _errs1576;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid75){
+const _errs1580 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1425 = {instancePath,schemaPath:"#/allOf/40/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1425];
+}
+else {
+vErrors.push(err1425);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data550 = data.data;
+if(data550 && typeof data550 == "object" && !Array.isArray(data550)){
+if(data550.probe === undefined){
+const err1426 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1426];
+}
+else {
+vErrors.push(err1426);
+}
+errors++;
+}
+if(data550.store === undefined){
+const err1427 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err1427];
+}
+else {
+vErrors.push(err1427);
+}
+errors++;
+}
+if(data550.instant === undefined){
+const err1428 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err1428];
+}
+else {
+vErrors.push(err1428);
+}
+errors++;
+}
+if(data550.lsn === undefined){
+const err1429 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(vErrors === null){
+vErrors = [err1429];
+}
+else {
+vErrors.push(err1429);
+}
+errors++;
+}
+for(const key107 in data550){
+if(!((((key107 === "probe") || (key107 === "store")) || (key107 === "instant")) || (key107 === "lsn"))){
+const err1430 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key107},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1430];
+}
+else {
+vErrors.push(err1430);
+}
+errors++;
+}
+}
+if(data550.probe !== undefined){
+if(typeof data550.probe !== "string"){
+const err1431 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/40/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1431];
+}
+else {
+vErrors.push(err1431);
+}
+errors++;
+}
+}
+if(data550.store !== undefined){
+if(typeof data550.store !== "string"){
+const err1432 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/40/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1432];
+}
+else {
+vErrors.push(err1432);
+}
+errors++;
+}
+}
+if(data550.instant !== undefined){
+let data553 = data550.instant;
+if(data553 && typeof data553 == "object" && !Array.isArray(data553)){
+if(data553.at === undefined){
+const err1433 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1433];
+}
+else {
+vErrors.push(err1433);
+}
+errors++;
+}
+if(data553.mono === undefined){
+const err1434 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1434];
+}
+else {
+vErrors.push(err1434);
+}
+errors++;
+}
+for(const key108 in data553){
+if(!((key108 === "at") || (key108 === "mono"))){
+const err1435 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key108},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1435];
+}
+else {
+vErrors.push(err1435);
+}
+errors++;
+}
+}
+if(data553.at !== undefined){
+if(typeof data553.at !== "string"){
+const err1436 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1436];
+}
+else {
+vErrors.push(err1436);
+}
+errors++;
+}
+}
+if(data553.mono !== undefined){
+let data555 = data553.mono;
+if(typeof data555 === "string"){
+if(!pattern4.test(data555)){
+const err1437 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1437];
+}
+else {
+vErrors.push(err1437);
+}
+errors++;
+}
+}
+else {
+const err1438 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1438];
+}
+else {
+vErrors.push(err1438);
+}
+errors++;
+}
+}
+}
+else {
+const err1439 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1439];
+}
+else {
+vErrors.push(err1439);
+}
+errors++;
+}
+}
+if(data550.lsn !== undefined){
+if(typeof data550.lsn !== "string"){
+const err1440 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/40/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1440];
+}
+else {
+vErrors.push(err1440);
+}
+errors++;
+}
+}
+}
+else {
+const err1441 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1441];
+}
+else {
+vErrors.push(err1441);
+}
+errors++;
+}
+}
+}
+else {
+const err1442 = {instancePath,schemaPath:"#/allOf/40/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1442];
+}
+else {
+vErrors.push(err1442);
+}
+errors++;
+}
+var _valid75 = _errs1580 === errors;
+valid388 = _valid75;
+if(valid388){
+var props68 = {};
+props68.data = true;
+props68.type = true;
+}
+}
+if(!valid388){
+const err1443 = {instancePath,schemaPath:"#/allOf/40/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1443];
+}
+else {
+vErrors.push(err1443);
+}
+errors++;
+}
+if(props0 !== true && props68 !== undefined){
+if(props68 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props68);
+}
+}
+const _errs1599 = errors;
+let valid393 = true;
+const _errs1600 = errors;
+if(errors === _errs1600){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing61;
+if((data.type === undefined) && (missing61 = "type")){
+const err1444 = {};
+if(vErrors === null){
+vErrors = [err1444];
+}
+else {
+vErrors.push(err1444);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("archive.sample" !== data.type){
+const err1445 = {};
+if(vErrors === null){
+vErrors = [err1445];
+}
+else {
+vErrors.push(err1445);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1446 = {};
+if(vErrors === null){
+vErrors = [err1446];
+}
+else {
+vErrors.push(err1446);
+}
+errors++;
+}
+}
+var _valid76 = _errs1600 === errors;
+errors = _errs1599;
+if(vErrors !== null){
+if(_errs1599){
+vErrors.length = _errs1599;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid76){
+const _errs1603 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1447 = {instancePath,schemaPath:"#/allOf/41/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1447];
+}
+else {
+vErrors.push(err1447);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data558 = data.data;
+if(data558 && typeof data558 == "object" && !Array.isArray(data558)){
+if(data558.probe === undefined){
+const err1448 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1448];
+}
+else {
+vErrors.push(err1448);
+}
+errors++;
+}
+if(data558.store === undefined){
+const err1449 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err1449];
+}
+else {
+vErrors.push(err1449);
+}
+errors++;
+}
+if(data558.instant === undefined){
+const err1450 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err1450];
+}
+else {
+vErrors.push(err1450);
+}
+errors++;
+}
+if(data558.lastArchived === undefined){
+const err1451 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+if(vErrors === null){
+vErrors = [err1451];
+}
+else {
+vErrors.push(err1451);
+}
+errors++;
+}
+if(data558.endLsn === undefined){
+const err1452 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+if(vErrors === null){
+vErrors = [err1452];
+}
+else {
+vErrors.push(err1452);
+}
+errors++;
+}
+if(data558.failed === undefined){
+const err1453 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+if(vErrors === null){
+vErrors = [err1453];
+}
+else {
+vErrors.push(err1453);
+}
+errors++;
+}
+for(const key109 in data558){
+if(!((((((key109 === "probe") || (key109 === "store")) || (key109 === "instant")) || (key109 === "lastArchived")) || (key109 === "endLsn")) || (key109 === "failed"))){
+const err1454 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key109},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1454];
+}
+else {
+vErrors.push(err1454);
+}
+errors++;
+}
+}
+if(data558.probe !== undefined){
+if(typeof data558.probe !== "string"){
+const err1455 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/41/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1455];
+}
+else {
+vErrors.push(err1455);
+}
+errors++;
+}
+}
+if(data558.store !== undefined){
+if(typeof data558.store !== "string"){
+const err1456 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/41/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1456];
+}
+else {
+vErrors.push(err1456);
+}
+errors++;
+}
+}
+if(data558.instant !== undefined){
+let data561 = data558.instant;
+if(data561 && typeof data561 == "object" && !Array.isArray(data561)){
+if(data561.at === undefined){
+const err1457 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1457];
+}
+else {
+vErrors.push(err1457);
+}
+errors++;
+}
+if(data561.mono === undefined){
+const err1458 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1458];
+}
+else {
+vErrors.push(err1458);
+}
+errors++;
+}
+for(const key110 in data561){
+if(!((key110 === "at") || (key110 === "mono"))){
+const err1459 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key110},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1459];
+}
+else {
+vErrors.push(err1459);
+}
+errors++;
+}
+}
+if(data561.at !== undefined){
+if(typeof data561.at !== "string"){
+const err1460 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1460];
+}
+else {
+vErrors.push(err1460);
+}
+errors++;
+}
+}
+if(data561.mono !== undefined){
+let data563 = data561.mono;
+if(typeof data563 === "string"){
+if(!pattern4.test(data563)){
+const err1461 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1461];
+}
+else {
+vErrors.push(err1461);
+}
+errors++;
+}
+}
+else {
+const err1462 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1462];
+}
+else {
+vErrors.push(err1462);
+}
+errors++;
+}
+}
+}
+else {
+const err1463 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1463];
+}
+else {
+vErrors.push(err1463);
+}
+errors++;
+}
+}
+if(data558.lastArchived !== undefined){
+let data564 = data558.lastArchived;
+if((typeof data564 !== "string") && (data564 !== null)){
+const err1464 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/41/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1464];
+}
+else {
+vErrors.push(err1464);
+}
+errors++;
+}
+}
+if(data558.endLsn !== undefined){
+let data565 = data558.endLsn;
+if((typeof data565 !== "string") && (data565 !== null)){
+const err1465 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/41/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1465];
+}
+else {
+vErrors.push(err1465);
+}
+errors++;
+}
+}
+if(data558.failed !== undefined){
+let data566 = data558.failed;
+if(!(((typeof data566 == "number") && (!(data566 % 1) && !isNaN(data566))) && (isFinite(data566)))){
+const err1466 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1466];
+}
+else {
+vErrors.push(err1466);
+}
+errors++;
+}
+if((typeof data566 == "number") && (isFinite(data566))){
+if(data566 < 0 || isNaN(data566)){
+const err1467 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1467];
+}
+else {
+vErrors.push(err1467);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1468 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1468];
+}
+else {
+vErrors.push(err1468);
+}
+errors++;
+}
+}
+}
+else {
+const err1469 = {instancePath,schemaPath:"#/allOf/41/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1469];
+}
+else {
+vErrors.push(err1469);
+}
+errors++;
+}
+var _valid76 = _errs1603 === errors;
+valid393 = _valid76;
+if(valid393){
+var props69 = {};
+props69.data = true;
+props69.type = true;
+}
+}
+if(!valid393){
+const err1470 = {instancePath,schemaPath:"#/allOf/41/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1470];
+}
+else {
+vErrors.push(err1470);
+}
+errors++;
+}
+if(props0 !== true && props69 !== undefined){
+if(props69 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props69);
+}
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.seq === undefined){
+const err1471 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+if(vErrors === null){
+vErrors = [err1471];
+}
+else {
+vErrors.push(err1471);
+}
+errors++;
+}
+if(data.at === undefined){
+const err1472 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1472];
+}
+else {
+vErrors.push(err1472);
+}
+errors++;
+}
+if(data.mono === undefined){
+const err1473 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1473];
+}
+else {
+vErrors.push(err1473);
+}
+errors++;
+}
+if(data.boot === undefined){
+const err1474 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+if(vErrors === null){
+vErrors = [err1474];
+}
+else {
+vErrors.push(err1474);
+}
+errors++;
+}
+if(data.prev === undefined){
+const err1475 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+if(vErrors === null){
+vErrors = [err1475];
+}
+else {
+vErrors.push(err1475);
+}
+errors++;
+}
+if(data.type === undefined){
+const err1476 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err1476];
+}
+else {
+vErrors.push(err1476);
+}
+errors++;
+}
+if(data.data === undefined){
+const err1477 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1477];
+}
+else {
+vErrors.push(err1477);
+}
+errors++;
+}
+for(const key111 in data){
+if(!(func1.call(schema31.properties, key111))){
+const err1478 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key111},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1478];
+}
+else {
+vErrors.push(err1478);
+}
+errors++;
+}
+}
+if(data.seq !== undefined){
+let data567 = data.seq;
+if(!(((typeof data567 == "number") && (!(data567 % 1) && !isNaN(data567))) && (isFinite(data567)))){
+const err1479 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1479];
+}
+else {
+vErrors.push(err1479);
+}
+errors++;
+}
+if((typeof data567 == "number") && (isFinite(data567))){
+if(data567 < 0 || isNaN(data567)){
+const err1480 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1480];
+}
+else {
+vErrors.push(err1480);
+}
+errors++;
+}
+}
+}
+if(data.at !== undefined){
+if(typeof data.at !== "string"){
+const err1481 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1481];
+}
+else {
+vErrors.push(err1481);
+}
+errors++;
+}
+}
+if(data.mono !== undefined){
+let data569 = data.mono;
+if(typeof data569 === "string"){
+if(!pattern4.test(data569)){
+const err1482 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1482];
+}
+else {
+vErrors.push(err1482);
+}
+errors++;
+}
+}
+else {
+const err1483 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1483];
+}
+else {
+vErrors.push(err1483);
+}
+errors++;
+}
+}
+if(data.boot !== undefined){
+if(typeof data.boot !== "string"){
+const err1484 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1484];
+}
+else {
+vErrors.push(err1484);
+}
+errors++;
+}
+}
+if(data.step !== undefined){
+if(typeof data.step !== "string"){
+const err1485 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1485];
+}
+else {
+vErrors.push(err1485);
+}
+errors++;
+}
+}
+if(data.attempt !== undefined){
+let data572 = data.attempt;
+if(!(((typeof data572 == "number") && (!(data572 % 1) && !isNaN(data572))) && (isFinite(data572)))){
+const err1486 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1486];
+}
+else {
+vErrors.push(err1486);
+}
+errors++;
+}
+if((typeof data572 == "number") && (isFinite(data572))){
+if(data572 < 1 || isNaN(data572)){
+const err1487 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err1487];
+}
+else {
+vErrors.push(err1487);
+}
+errors++;
+}
+}
+}
+if(data.parent !== undefined){
+if(typeof data.parent !== "string"){
+const err1488 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1488];
+}
+else {
+vErrors.push(err1488);
+}
+errors++;
+}
+}
+if(data.prev !== undefined){
+let data574 = data.prev;
+if(typeof data574 === "string"){
+if(!pattern17.test(data574)){
+const err1489 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err1489];
+}
+else {
+vErrors.push(err1489);
+}
+errors++;
+}
+}
+else {
+const err1490 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1490];
+}
+else {
+vErrors.push(err1490);
+}
+errors++;
+}
+}
+if(data.type !== undefined){
+let data575 = data.type;
+if(!((((((((((((((((((((((((((((((((((((((((((data575 === "run.started") || (data575 === "plan.approved")) || (data575 === "store.registered")) || (data575 === "run.resumed")) || (data575 === "preflight.checked")) || (data575 === "connection.provisioning")) || (data575 === "connection.provisioned")) || (data575 === "endpoint.opened")) || (data575 === "endpoint.switched")) || (data575 === "probe.started")) || (data575 === "probe.stopped")) || (data575 === "step.started")) || (data575 === "step.attempt-failed")) || (data575 === "step.finished")) || (data575 === "step.skipped")) || (data575 === "unit.running")) || (data575 === "unit.finished")) || (data575 === "fault.sent")) || (data575 === "evidence.recorded")) || (data575 === "evidence.write-failed")) || (data575 === "human.asked")) || (data575 === "human.began")) || (data575 === "human.done")) || (data575 === "note.manual")) || (data575 === "operator.attached")) || (data575 === "operator.chose")) || (data575 === "watch.observed")) || (data575 === "watch.gap")) || (data575 === "watch.ended")) || (data575 === "cleanup.deferred")) || (data575 === "cleanup.confirmed")) || (data575 === "cleanup.started")) || (data575 === "cleanup.finished")) || (data575 === "run.kept")) || (data575 === "verification.ended")) || (data575 === "cancel.requested")) || (data575 === "run.finished")) || (data575 === "probe.sample")) || (data575 === "ledger.row")) || (data575 === "ledger.recovered")) || (data575 === "lsn.sample")) || (data575 === "archive.sample"))){
+const err1491 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1491];
+}
+else {
+vErrors.push(err1491);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data576 = data.data;
+if(!(data576 && typeof data576 == "object" && !Array.isArray(data576))){
+const err1492 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1492];
+}
+else {
+vErrors.push(err1492);
+}
+errors++;
+}
+}
+}
+else {
+const err1493 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1493];
+}
+else {
+vErrors.push(err1493);
 }
 errors++;
 }

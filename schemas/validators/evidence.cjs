@@ -2,12 +2,13 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"cluster-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cluster","seen","revision","phase","reason","primary","target","members","ready","timeline","stamps"],"properties":{"cluster":{"type":"string","description":"Whose state, in the words of its system: `cluster shop/orders of k8s`"},"seen":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false,"description":"When the news of it came"},"revision":{"type":"string","description":"The system's own number of this state"},"phase":{"type":["string","null"]},"reason":{"type":["string","null"]},"primary":{"type":["string","null"]},"target":{"type":["string","null"]},"members":{"type":"integer","minimum":0,"description":"Wanted"},"ready":{"type":"integer","minimum":0},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"stamps":{"type":"object","description":"Times that its members wrote, each by a clock of its own","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archiving"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","by","to","uid","revision"],"properties":{"connection":{"type":"string"},"by":{"type":"string","description":"What decides where the server archives: an operator, in the words of its system"},"to":{"type":["string","null"]},"uid":{"type":"string","description":"Of the object that says so"},"revision":{"type":"string","description":"And which state of it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","cluster-state","archiving","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","residue"]},"data":{}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"cluster-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cluster","seen","revision","phase","reason","primary","target","members","ready","timeline","stamps"],"properties":{"cluster":{"type":"string","description":"Whose state, in the words of its system: `cluster shop/orders of k8s`"},"seen":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false,"description":"When the news of it came"},"revision":{"type":"string","description":"The system's own number of this state"},"phase":{"type":["string","null"]},"reason":{"type":["string","null"]},"primary":{"type":["string","null"]},"target":{"type":["string","null"]},"members":{"type":"integer","minimum":0,"description":"Wanted"},"ready":{"type":"integer","minimum":0},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"stamps":{"type":"object","description":"Times that its members wrote, each by a clock of its own","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archiving"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","by","to","uid","revision"],"properties":{"connection":{"type":"string"},"by":{"type":"string","description":"What decides where the server archives: an operator, in the words of its system"},"to":{"type":["string","null"]},"uid":{"type":"string","description":"Of the object that says so"},"revision":{"type":"string","description":"And which state of it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"object-versions"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","bucket","key","versioning","versions","deleteMarkers","newest","asked"],"properties":{"connection":{"type":"string"},"bucket":{"type":"string"},"key":{"type":"string","description":"Whole key"},"versioning":{"enum":["enabled","suspended","off"]},"versions":{"type":"integer","minimum":0,"description":"How many there are, without delete markers"},"deleteMarkers":{"type":"integer","minimum":0},"newest":{"type":"array","items":{"type":"object","required":["version","at","size","deleteMarker"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0},"deleteMarker":{"type":"boolean"}},"additionalProperties":false},"description":"At most 100 of them, newest first; the first one is what counts now"},"asked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","found","sha256"],"properties":{"version":{"type":["string","null"]},"at":{"type":["string","null"]},"found":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","size"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0}},"additionalProperties":false}},"sha256":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["read","recorded","expected"],"properties":{"read":{"type":"string","pattern":"^[0-9a-f]{64}$"},"recorded":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"additionalProperties":false,"description":"Of the bytes as they are now, as S3 recorded it when they were written, and as the runbook expects it"}}},"additionalProperties":false,"description":"One version that was looked at"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","cluster-state","archiving","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","object-versions","residue"]},"data":{}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 const func5 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
 const pattern6 = new RegExp("^[0-9A-F]{1,8}/[0-9A-F]{1,8}$", "u");
 const pattern14 = new RegExp("^\\d+$", "u");
+const pattern16 = new RegExp("^[0-9a-f]{64}$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -8175,7 +8176,7 @@ errors++;
 }
 else {
 if(data.kind !== undefined){
-if("residue" !== data.kind){
+if("object-versions" !== data.kind){
 const err620 = {};
 if(vErrors === null){
 vErrors = [err620];
@@ -8225,8 +8226,8 @@ errors++;
 if(data.data !== undefined){
 let data253 = data.data;
 if(data253 && typeof data253 == "object" && !Array.isArray(data253)){
-if(data253.left === undefined){
-const err623 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(data253.connection === undefined){
+const err623 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err623];
 }
@@ -8235,9 +8236,8 @@ vErrors.push(err623);
 }
 errors++;
 }
-for(const key41 in data253){
-if(!(key41 === "left")){
-const err624 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
+if(data253.bucket === undefined){
+const err624 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "bucket"},message:"must have required property '"+"bucket"+"'"};
 if(vErrors === null){
 vErrors = [err624];
 }
@@ -8246,16 +8246,8 @@ vErrors.push(err624);
 }
 errors++;
 }
-}
-if(data253.left !== undefined){
-let data254 = data253.left;
-if(Array.isArray(data254)){
-const len25 = data254.length;
-for(let i25=0; i25<len25; i25++){
-let data255 = data254[i25];
-if(data255 && typeof data255 == "object" && !Array.isArray(data255)){
-if(data255.system === undefined){
-const err625 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data253.key === undefined){
+const err625 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
 vErrors = [err625];
 }
@@ -8264,8 +8256,8 @@ vErrors.push(err625);
 }
 errors++;
 }
-if(data255.object === undefined){
-const err626 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data253.versioning === undefined){
+const err626 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "versioning"},message:"must have required property '"+"versioning"+"'"};
 if(vErrors === null){
 vErrors = [err626];
 }
@@ -8274,9 +8266,8 @@ vErrors.push(err626);
 }
 errors++;
 }
-for(const key42 in data255){
-if(!((key42 === "system") || (key42 === "object"))){
-const err627 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
+if(data253.versions === undefined){
+const err627 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "versions"},message:"must have required property '"+"versions"+"'"};
 if(vErrors === null){
 vErrors = [err627];
 }
@@ -8285,10 +8276,8 @@ vErrors.push(err627);
 }
 errors++;
 }
-}
-if(data255.system !== undefined){
-if(typeof data255.system !== "string"){
-const err628 = {instancePath:instancePath+"/data/left/" + i25+"/system",schemaPath:"#/allOf/18/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data253.deleteMarkers === undefined){
+const err628 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "deleteMarkers"},message:"must have required property '"+"deleteMarkers"+"'"};
 if(vErrors === null){
 vErrors = [err628];
 }
@@ -8297,10 +8286,8 @@ vErrors.push(err628);
 }
 errors++;
 }
-}
-if(data255.object !== undefined){
-if(typeof data255.object !== "string"){
-const err629 = {instancePath:instancePath+"/data/left/" + i25+"/object",schemaPath:"#/allOf/18/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data253.newest === undefined){
+const err629 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "newest"},message:"must have required property '"+"newest"+"'"};
 if(vErrors === null){
 vErrors = [err629];
 }
@@ -8309,10 +8296,8 @@ vErrors.push(err629);
 }
 errors++;
 }
-}
-}
-else {
-const err630 = {instancePath:instancePath+"/data/left/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data253.asked === undefined){
+const err630 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "asked"},message:"must have required property '"+"asked"+"'"};
 if(vErrors === null){
 vErrors = [err630];
 }
@@ -8321,10 +8306,9 @@ vErrors.push(err630);
 }
 errors++;
 }
-}
-}
-else {
-const err631 = {instancePath:instancePath+"/data/left",schemaPath:"#/allOf/18/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+for(const key41 in data253){
+if(!((((((((key41 === "connection") || (key41 === "bucket")) || (key41 === "key")) || (key41 === "versioning")) || (key41 === "versions")) || (key41 === "deleteMarkers")) || (key41 === "newest")) || (key41 === "asked"))){
+const err631 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err631];
 }
@@ -8334,9 +8318,9 @@ vErrors.push(err631);
 errors++;
 }
 }
-}
-else {
-const err632 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data253.connection !== undefined){
+if(typeof data253.connection !== "string"){
+const err632 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/18/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err632];
 }
@@ -8346,9 +8330,9 @@ vErrors.push(err632);
 errors++;
 }
 }
-}
-else {
-const err633 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data253.bucket !== undefined){
+if(typeof data253.bucket !== "string"){
+const err633 = {instancePath:instancePath+"/data/bucket",schemaPath:"#/allOf/18/then/properties/data/properties/bucket/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err633];
 }
@@ -8357,16 +8341,10 @@ vErrors.push(err633);
 }
 errors++;
 }
-var _valid26 = _errs676 === errors;
-valid162 = _valid26;
-if(valid162){
-var props21 = {};
-props21.data = true;
-props21.kind = true;
 }
-}
-if(!valid162){
-const err634 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data253.key !== undefined){
+if(typeof data253.key !== "string"){
+const err634 = {instancePath:instancePath+"/data/key",schemaPath:"#/allOf/18/then/properties/data/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err634];
 }
@@ -8375,18 +8353,11 @@ vErrors.push(err634);
 }
 errors++;
 }
-if(props0 !== true && props21 !== undefined){
-if(props21 === true){
-props0 = true;
 }
-else {
-props0 = props0 || {};
-Object.assign(props0, props21);
-}
-}
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.kind === undefined){
-const err635 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data253.versioning !== undefined){
+let data257 = data253.versioning;
+if(!(((data257 === "enabled") || (data257 === "suspended")) || (data257 === "off"))){
+const err635 = {instancePath:instancePath+"/data/versioning",schemaPath:"#/allOf/18/then/properties/data/properties/versioning/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.properties.versioning.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err635];
 }
@@ -8395,8 +8366,11 @@ vErrors.push(err635);
 }
 errors++;
 }
-if(data.data === undefined){
-const err636 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data253.versions !== undefined){
+let data258 = data253.versions;
+if(!(((typeof data258 == "number") && (!(data258 % 1) && !isNaN(data258))) && (isFinite(data258)))){
+const err636 = {instancePath:instancePath+"/data/versions",schemaPath:"#/allOf/18/then/properties/data/properties/versions/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err636];
 }
@@ -8405,9 +8379,9 @@ vErrors.push(err636);
 }
 errors++;
 }
-for(const key43 in data){
-if(!((key43 === "kind") || (key43 === "data"))){
-const err637 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
+if((typeof data258 == "number") && (isFinite(data258))){
+if(data258 < 0 || isNaN(data258)){
+const err637 = {instancePath:instancePath+"/data/versions",schemaPath:"#/allOf/18/then/properties/data/properties/versions/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err637];
 }
@@ -8417,10 +8391,11 @@ vErrors.push(err637);
 errors++;
 }
 }
-if(data.kind !== undefined){
-let data258 = data.kind;
-if(!(((((((((((((((((((data258 === "backup") || (data258 === "restore-target")) || (data258 === "wal-end")) || (data258 === "archive")) || (data258 === "reference")) || (data258 === "reconciliation")) || (data258 === "health-checks")) || (data258 === "isolation")) || (data258 === "production-fingerprint")) || (data258 === "cluster-state")) || (data258 === "archiving")) || (data258 === "infrastructure-code")) || (data258 === "infrastructure-plan")) || (data258 === "infrastructure-state")) || (data258 === "drift")) || (data258 === "volume-snapshot")) || (data258 === "volume")) || (data258 === "volume-swap")) || (data258 === "residue"))){
-const err638 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.kind.enum},message:"must be equal to one of the allowed values"};
+}
+if(data253.deleteMarkers !== undefined){
+let data259 = data253.deleteMarkers;
+if(!(((typeof data259 == "number") && (!(data259 % 1) && !isNaN(data259))) && (isFinite(data259)))){
+const err638 = {instancePath:instancePath+"/data/deleteMarkers",schemaPath:"#/allOf/18/then/properties/data/properties/deleteMarkers/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err638];
 }
@@ -8429,15 +8404,1135 @@ vErrors.push(err638);
 }
 errors++;
 }
-}
-}
-else {
-const err639 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data259 == "number") && (isFinite(data259))){
+if(data259 < 0 || isNaN(data259)){
+const err639 = {instancePath:instancePath+"/data/deleteMarkers",schemaPath:"#/allOf/18/then/properties/data/properties/deleteMarkers/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err639];
 }
 else {
 vErrors.push(err639);
+}
+errors++;
+}
+}
+}
+if(data253.newest !== undefined){
+let data260 = data253.newest;
+if(Array.isArray(data260)){
+const len25 = data260.length;
+for(let i25=0; i25<len25; i25++){
+let data261 = data260[i25];
+if(data261 && typeof data261 == "object" && !Array.isArray(data261)){
+if(data261.version === undefined){
+const err640 = {instancePath:instancePath+"/data/newest/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/newest/items/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
+if(vErrors === null){
+vErrors = [err640];
+}
+else {
+vErrors.push(err640);
+}
+errors++;
+}
+if(data261.at === undefined){
+const err641 = {instancePath:instancePath+"/data/newest/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/newest/items/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err641];
+}
+else {
+vErrors.push(err641);
+}
+errors++;
+}
+if(data261.size === undefined){
+const err642 = {instancePath:instancePath+"/data/newest/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/newest/items/required",keyword:"required",params:{missingProperty: "size"},message:"must have required property '"+"size"+"'"};
+if(vErrors === null){
+vErrors = [err642];
+}
+else {
+vErrors.push(err642);
+}
+errors++;
+}
+if(data261.deleteMarker === undefined){
+const err643 = {instancePath:instancePath+"/data/newest/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/newest/items/required",keyword:"required",params:{missingProperty: "deleteMarker"},message:"must have required property '"+"deleteMarker"+"'"};
+if(vErrors === null){
+vErrors = [err643];
+}
+else {
+vErrors.push(err643);
+}
+errors++;
+}
+for(const key42 in data261){
+if(!((((key42 === "version") || (key42 === "at")) || (key42 === "size")) || (key42 === "deleteMarker"))){
+const err644 = {instancePath:instancePath+"/data/newest/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/newest/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err644];
+}
+else {
+vErrors.push(err644);
+}
+errors++;
+}
+}
+if(data261.version !== undefined){
+if(typeof data261.version !== "string"){
+const err645 = {instancePath:instancePath+"/data/newest/" + i25+"/version",schemaPath:"#/allOf/18/then/properties/data/properties/newest/items/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err645];
+}
+else {
+vErrors.push(err645);
+}
+errors++;
+}
+}
+if(data261.at !== undefined){
+if(typeof data261.at !== "string"){
+const err646 = {instancePath:instancePath+"/data/newest/" + i25+"/at",schemaPath:"#/allOf/18/then/properties/data/properties/newest/items/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err646];
+}
+else {
+vErrors.push(err646);
+}
+errors++;
+}
+}
+if(data261.size !== undefined){
+let data264 = data261.size;
+if(!(((typeof data264 == "number") && (!(data264 % 1) && !isNaN(data264))) && (isFinite(data264)))){
+const err647 = {instancePath:instancePath+"/data/newest/" + i25+"/size",schemaPath:"#/allOf/18/then/properties/data/properties/newest/items/properties/size/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err647];
+}
+else {
+vErrors.push(err647);
+}
+errors++;
+}
+if((typeof data264 == "number") && (isFinite(data264))){
+if(data264 < 0 || isNaN(data264)){
+const err648 = {instancePath:instancePath+"/data/newest/" + i25+"/size",schemaPath:"#/allOf/18/then/properties/data/properties/newest/items/properties/size/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err648];
+}
+else {
+vErrors.push(err648);
+}
+errors++;
+}
+}
+}
+if(data261.deleteMarker !== undefined){
+if(typeof data261.deleteMarker !== "boolean"){
+const err649 = {instancePath:instancePath+"/data/newest/" + i25+"/deleteMarker",schemaPath:"#/allOf/18/then/properties/data/properties/newest/items/properties/deleteMarker/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err649];
+}
+else {
+vErrors.push(err649);
+}
+errors++;
+}
+}
+}
+else {
+const err650 = {instancePath:instancePath+"/data/newest/" + i25,schemaPath:"#/allOf/18/then/properties/data/properties/newest/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err650];
+}
+else {
+vErrors.push(err650);
+}
+errors++;
+}
+}
+}
+else {
+const err651 = {instancePath:instancePath+"/data/newest",schemaPath:"#/allOf/18/then/properties/data/properties/newest/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err651];
+}
+else {
+vErrors.push(err651);
+}
+errors++;
+}
+}
+if(data253.asked !== undefined){
+let data266 = data253.asked;
+const _errs706 = errors;
+let valid169 = true;
+const _errs707 = errors;
+const _errs708 = errors;
+const _errs709 = errors;
+if(data266 !== null){
+const err652 = {};
+if(vErrors === null){
+vErrors = [err652];
+}
+else {
+vErrors.push(err652);
+}
+errors++;
+}
+var valid170 = _errs709 === errors;
+if(valid170){
+const err653 = {};
+if(vErrors === null){
+vErrors = [err653];
+}
+else {
+vErrors.push(err653);
+}
+errors++;
+}
+else {
+errors = _errs708;
+if(vErrors !== null){
+if(_errs708){
+vErrors.length = _errs708;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid27 = _errs707 === errors;
+errors = _errs706;
+if(vErrors !== null){
+if(_errs706){
+vErrors.length = _errs706;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid27){
+const _errs711 = errors;
+if(data266 && typeof data266 == "object" && !Array.isArray(data266)){
+if(data266.version === undefined){
+const err654 = {instancePath:instancePath+"/data/asked",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
+if(vErrors === null){
+vErrors = [err654];
+}
+else {
+vErrors.push(err654);
+}
+errors++;
+}
+if(data266.at === undefined){
+const err655 = {instancePath:instancePath+"/data/asked",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err655];
+}
+else {
+vErrors.push(err655);
+}
+errors++;
+}
+if(data266.found === undefined){
+const err656 = {instancePath:instancePath+"/data/asked",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/required",keyword:"required",params:{missingProperty: "found"},message:"must have required property '"+"found"+"'"};
+if(vErrors === null){
+vErrors = [err656];
+}
+else {
+vErrors.push(err656);
+}
+errors++;
+}
+if(data266.sha256 === undefined){
+const err657 = {instancePath:instancePath+"/data/asked",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/required",keyword:"required",params:{missingProperty: "sha256"},message:"must have required property '"+"sha256"+"'"};
+if(vErrors === null){
+vErrors = [err657];
+}
+else {
+vErrors.push(err657);
+}
+errors++;
+}
+for(const key43 in data266){
+if(!((((key43 === "version") || (key43 === "at")) || (key43 === "found")) || (key43 === "sha256"))){
+const err658 = {instancePath:instancePath+"/data/asked",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err658];
+}
+else {
+vErrors.push(err658);
+}
+errors++;
+}
+}
+if(data266.version !== undefined){
+let data267 = data266.version;
+if((typeof data267 !== "string") && (data267 !== null)){
+const err659 = {instancePath:instancePath+"/data/asked/version",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/version/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.properties.asked.then.properties.version.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err659];
+}
+else {
+vErrors.push(err659);
+}
+errors++;
+}
+}
+if(data266.at !== undefined){
+let data268 = data266.at;
+if((typeof data268 !== "string") && (data268 !== null)){
+const err660 = {instancePath:instancePath+"/data/asked/at",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/at/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.properties.asked.then.properties.at.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err660];
+}
+else {
+vErrors.push(err660);
+}
+errors++;
+}
+}
+if(data266.found !== undefined){
+let data269 = data266.found;
+const _errs719 = errors;
+let valid172 = true;
+const _errs720 = errors;
+const _errs721 = errors;
+const _errs722 = errors;
+if(data269 !== null){
+const err661 = {};
+if(vErrors === null){
+vErrors = [err661];
+}
+else {
+vErrors.push(err661);
+}
+errors++;
+}
+var valid173 = _errs722 === errors;
+if(valid173){
+const err662 = {};
+if(vErrors === null){
+vErrors = [err662];
+}
+else {
+vErrors.push(err662);
+}
+errors++;
+}
+else {
+errors = _errs721;
+if(vErrors !== null){
+if(_errs721){
+vErrors.length = _errs721;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid28 = _errs720 === errors;
+errors = _errs719;
+if(vErrors !== null){
+if(_errs719){
+vErrors.length = _errs719;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid28){
+const _errs724 = errors;
+if(data269 && typeof data269 == "object" && !Array.isArray(data269)){
+if(data269.version === undefined){
+const err663 = {instancePath:instancePath+"/data/asked/found",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/found/then/required",keyword:"required",params:{missingProperty: "version"},message:"must have required property '"+"version"+"'"};
+if(vErrors === null){
+vErrors = [err663];
+}
+else {
+vErrors.push(err663);
+}
+errors++;
+}
+if(data269.at === undefined){
+const err664 = {instancePath:instancePath+"/data/asked/found",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/found/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err664];
+}
+else {
+vErrors.push(err664);
+}
+errors++;
+}
+if(data269.size === undefined){
+const err665 = {instancePath:instancePath+"/data/asked/found",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/found/then/required",keyword:"required",params:{missingProperty: "size"},message:"must have required property '"+"size"+"'"};
+if(vErrors === null){
+vErrors = [err665];
+}
+else {
+vErrors.push(err665);
+}
+errors++;
+}
+for(const key44 in data269){
+if(!(((key44 === "version") || (key44 === "at")) || (key44 === "size"))){
+const err666 = {instancePath:instancePath+"/data/asked/found",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/found/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err666];
+}
+else {
+vErrors.push(err666);
+}
+errors++;
+}
+}
+if(data269.version !== undefined){
+if(typeof data269.version !== "string"){
+const err667 = {instancePath:instancePath+"/data/asked/found/version",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/found/then/properties/version/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err667];
+}
+else {
+vErrors.push(err667);
+}
+errors++;
+}
+}
+if(data269.at !== undefined){
+if(typeof data269.at !== "string"){
+const err668 = {instancePath:instancePath+"/data/asked/found/at",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/found/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err668];
+}
+else {
+vErrors.push(err668);
+}
+errors++;
+}
+}
+if(data269.size !== undefined){
+let data272 = data269.size;
+if(!(((typeof data272 == "number") && (!(data272 % 1) && !isNaN(data272))) && (isFinite(data272)))){
+const err669 = {instancePath:instancePath+"/data/asked/found/size",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/found/then/properties/size/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err669];
+}
+else {
+vErrors.push(err669);
+}
+errors++;
+}
+if((typeof data272 == "number") && (isFinite(data272))){
+if(data272 < 0 || isNaN(data272)){
+const err670 = {instancePath:instancePath+"/data/asked/found/size",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/found/then/properties/size/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err670];
+}
+else {
+vErrors.push(err670);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err671 = {instancePath:instancePath+"/data/asked/found",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/found/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err671];
+}
+else {
+vErrors.push(err671);
+}
+errors++;
+}
+var _valid28 = _errs724 === errors;
+valid172 = _valid28;
+}
+if(!valid172){
+const err672 = {instancePath:instancePath+"/data/asked/found",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/found/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err672];
+}
+else {
+vErrors.push(err672);
+}
+errors++;
+}
+}
+if(data266.sha256 !== undefined){
+let data273 = data266.sha256;
+const _errs734 = errors;
+let valid175 = true;
+const _errs735 = errors;
+const _errs736 = errors;
+const _errs737 = errors;
+if(data273 !== null){
+const err673 = {};
+if(vErrors === null){
+vErrors = [err673];
+}
+else {
+vErrors.push(err673);
+}
+errors++;
+}
+var valid176 = _errs737 === errors;
+if(valid176){
+const err674 = {};
+if(vErrors === null){
+vErrors = [err674];
+}
+else {
+vErrors.push(err674);
+}
+errors++;
+}
+else {
+errors = _errs736;
+if(vErrors !== null){
+if(_errs736){
+vErrors.length = _errs736;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid29 = _errs735 === errors;
+errors = _errs734;
+if(vErrors !== null){
+if(_errs734){
+vErrors.length = _errs734;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid29){
+const _errs739 = errors;
+if(data273 && typeof data273 == "object" && !Array.isArray(data273)){
+if(data273.read === undefined){
+const err675 = {instancePath:instancePath+"/data/asked/sha256",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
+if(vErrors === null){
+vErrors = [err675];
+}
+else {
+vErrors.push(err675);
+}
+errors++;
+}
+if(data273.recorded === undefined){
+const err676 = {instancePath:instancePath+"/data/asked/sha256",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/required",keyword:"required",params:{missingProperty: "recorded"},message:"must have required property '"+"recorded"+"'"};
+if(vErrors === null){
+vErrors = [err676];
+}
+else {
+vErrors.push(err676);
+}
+errors++;
+}
+if(data273.expected === undefined){
+const err677 = {instancePath:instancePath+"/data/asked/sha256",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+if(vErrors === null){
+vErrors = [err677];
+}
+else {
+vErrors.push(err677);
+}
+errors++;
+}
+for(const key45 in data273){
+if(!(((key45 === "read") || (key45 === "recorded")) || (key45 === "expected"))){
+const err678 = {instancePath:instancePath+"/data/asked/sha256",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err678];
+}
+else {
+vErrors.push(err678);
+}
+errors++;
+}
+}
+if(data273.read !== undefined){
+let data274 = data273.read;
+if(typeof data274 === "string"){
+if(!pattern16.test(data274)){
+const err679 = {instancePath:instancePath+"/data/asked/sha256/read",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/read/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err679];
+}
+else {
+vErrors.push(err679);
+}
+errors++;
+}
+}
+else {
+const err680 = {instancePath:instancePath+"/data/asked/sha256/read",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/read/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err680];
+}
+else {
+vErrors.push(err680);
+}
+errors++;
+}
+}
+if(data273.recorded !== undefined){
+let data275 = data273.recorded;
+const _errs745 = errors;
+let valid178 = true;
+const _errs746 = errors;
+const _errs747 = errors;
+const _errs748 = errors;
+if(data275 !== null){
+const err681 = {};
+if(vErrors === null){
+vErrors = [err681];
+}
+else {
+vErrors.push(err681);
+}
+errors++;
+}
+var valid179 = _errs748 === errors;
+if(valid179){
+const err682 = {};
+if(vErrors === null){
+vErrors = [err682];
+}
+else {
+vErrors.push(err682);
+}
+errors++;
+}
+else {
+errors = _errs747;
+if(vErrors !== null){
+if(_errs747){
+vErrors.length = _errs747;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid30 = _errs746 === errors;
+errors = _errs745;
+if(vErrors !== null){
+if(_errs745){
+vErrors.length = _errs745;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid30){
+const _errs750 = errors;
+if(typeof data275 === "string"){
+if(!pattern16.test(data275)){
+const err683 = {instancePath:instancePath+"/data/asked/sha256/recorded",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/recorded/then/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err683];
+}
+else {
+vErrors.push(err683);
+}
+errors++;
+}
+}
+else {
+const err684 = {instancePath:instancePath+"/data/asked/sha256/recorded",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/recorded/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err684];
+}
+else {
+vErrors.push(err684);
+}
+errors++;
+}
+var _valid30 = _errs750 === errors;
+valid178 = _valid30;
+}
+if(!valid178){
+const err685 = {instancePath:instancePath+"/data/asked/sha256/recorded",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/recorded/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err685];
+}
+else {
+vErrors.push(err685);
+}
+errors++;
+}
+}
+if(data273.expected !== undefined){
+let data276 = data273.expected;
+const _errs753 = errors;
+let valid180 = true;
+const _errs754 = errors;
+const _errs755 = errors;
+const _errs756 = errors;
+if(data276 !== null){
+const err686 = {};
+if(vErrors === null){
+vErrors = [err686];
+}
+else {
+vErrors.push(err686);
+}
+errors++;
+}
+var valid181 = _errs756 === errors;
+if(valid181){
+const err687 = {};
+if(vErrors === null){
+vErrors = [err687];
+}
+else {
+vErrors.push(err687);
+}
+errors++;
+}
+else {
+errors = _errs755;
+if(vErrors !== null){
+if(_errs755){
+vErrors.length = _errs755;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid31 = _errs754 === errors;
+errors = _errs753;
+if(vErrors !== null){
+if(_errs753){
+vErrors.length = _errs753;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid31){
+const _errs758 = errors;
+if(typeof data276 === "string"){
+if(!pattern16.test(data276)){
+const err688 = {instancePath:instancePath+"/data/asked/sha256/expected",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/expected/then/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err688];
+}
+else {
+vErrors.push(err688);
+}
+errors++;
+}
+}
+else {
+const err689 = {instancePath:instancePath+"/data/asked/sha256/expected",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/expected/then/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err689];
+}
+else {
+vErrors.push(err689);
+}
+errors++;
+}
+var _valid31 = _errs758 === errors;
+valid180 = _valid31;
+}
+if(!valid180){
+const err690 = {instancePath:instancePath+"/data/asked/sha256/expected",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/properties/expected/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err690];
+}
+else {
+vErrors.push(err690);
+}
+errors++;
+}
+}
+}
+else {
+const err691 = {instancePath:instancePath+"/data/asked/sha256",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err691];
+}
+else {
+vErrors.push(err691);
+}
+errors++;
+}
+var _valid29 = _errs739 === errors;
+valid175 = _valid29;
+}
+if(!valid175){
+const err692 = {instancePath:instancePath+"/data/asked/sha256",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/properties/sha256/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err692];
+}
+else {
+vErrors.push(err692);
+}
+errors++;
+}
+}
+}
+else {
+const err693 = {instancePath:instancePath+"/data/asked",schemaPath:"#/allOf/18/then/properties/data/properties/asked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err693];
+}
+else {
+vErrors.push(err693);
+}
+errors++;
+}
+var _valid27 = _errs711 === errors;
+valid169 = _valid27;
+}
+if(!valid169){
+const err694 = {instancePath:instancePath+"/data/asked",schemaPath:"#/allOf/18/then/properties/data/properties/asked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err694];
+}
+else {
+vErrors.push(err694);
+}
+errors++;
+}
+}
+}
+else {
+const err695 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err695];
+}
+else {
+vErrors.push(err695);
+}
+errors++;
+}
+}
+}
+else {
+const err696 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err696];
+}
+else {
+vErrors.push(err696);
+}
+errors++;
+}
+var _valid26 = _errs676 === errors;
+valid162 = _valid26;
+if(valid162){
+var props24 = {};
+props24.data = true;
+props24.kind = true;
+}
+}
+if(!valid162){
+const err697 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err697];
+}
+else {
+vErrors.push(err697);
+}
+errors++;
+}
+if(props0 !== true && props24 !== undefined){
+if(props24 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props24);
+}
+}
+const _errs761 = errors;
+let valid182 = true;
+const _errs762 = errors;
+if(errors === _errs762){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing19;
+if((data.kind === undefined) && (missing19 = "kind")){
+const err698 = {};
+if(vErrors === null){
+vErrors = [err698];
+}
+else {
+vErrors.push(err698);
+}
+errors++;
+}
+else {
+if(data.kind !== undefined){
+if("residue" !== data.kind){
+const err699 = {};
+if(vErrors === null){
+vErrors = [err699];
+}
+else {
+vErrors.push(err699);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err700 = {};
+if(vErrors === null){
+vErrors = [err700];
+}
+else {
+vErrors.push(err700);
+}
+errors++;
+}
+}
+var _valid32 = _errs762 === errors;
+errors = _errs761;
+if(vErrors !== null){
+if(_errs761){
+vErrors.length = _errs761;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid32){
+const _errs765 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err701 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err701];
+}
+else {
+vErrors.push(err701);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data278 = data.data;
+if(data278 && typeof data278 == "object" && !Array.isArray(data278)){
+if(data278.left === undefined){
+const err702 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(vErrors === null){
+vErrors = [err702];
+}
+else {
+vErrors.push(err702);
+}
+errors++;
+}
+for(const key46 in data278){
+if(!(key46 === "left")){
+const err703 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err703];
+}
+else {
+vErrors.push(err703);
+}
+errors++;
+}
+}
+if(data278.left !== undefined){
+let data279 = data278.left;
+if(Array.isArray(data279)){
+const len26 = data279.length;
+for(let i26=0; i26<len26; i26++){
+let data280 = data279[i26];
+if(data280 && typeof data280 == "object" && !Array.isArray(data280)){
+if(data280.system === undefined){
+const err704 = {instancePath:instancePath+"/data/left/" + i26,schemaPath:"#/allOf/19/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err704];
+}
+else {
+vErrors.push(err704);
+}
+errors++;
+}
+if(data280.object === undefined){
+const err705 = {instancePath:instancePath+"/data/left/" + i26,schemaPath:"#/allOf/19/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err705];
+}
+else {
+vErrors.push(err705);
+}
+errors++;
+}
+for(const key47 in data280){
+if(!((key47 === "system") || (key47 === "object"))){
+const err706 = {instancePath:instancePath+"/data/left/" + i26,schemaPath:"#/allOf/19/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err706];
+}
+else {
+vErrors.push(err706);
+}
+errors++;
+}
+}
+if(data280.system !== undefined){
+if(typeof data280.system !== "string"){
+const err707 = {instancePath:instancePath+"/data/left/" + i26+"/system",schemaPath:"#/allOf/19/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err707];
+}
+else {
+vErrors.push(err707);
+}
+errors++;
+}
+}
+if(data280.object !== undefined){
+if(typeof data280.object !== "string"){
+const err708 = {instancePath:instancePath+"/data/left/" + i26+"/object",schemaPath:"#/allOf/19/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err708];
+}
+else {
+vErrors.push(err708);
+}
+errors++;
+}
+}
+}
+else {
+const err709 = {instancePath:instancePath+"/data/left/" + i26,schemaPath:"#/allOf/19/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err709];
+}
+else {
+vErrors.push(err709);
+}
+errors++;
+}
+}
+}
+else {
+const err710 = {instancePath:instancePath+"/data/left",schemaPath:"#/allOf/19/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err710];
+}
+else {
+vErrors.push(err710);
+}
+errors++;
+}
+}
+}
+else {
+const err711 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err711];
+}
+else {
+vErrors.push(err711);
+}
+errors++;
+}
+}
+}
+else {
+const err712 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err712];
+}
+else {
+vErrors.push(err712);
+}
+errors++;
+}
+var _valid32 = _errs765 === errors;
+valid182 = _valid32;
+if(valid182){
+var props25 = {};
+props25.data = true;
+props25.kind = true;
+}
+}
+if(!valid182){
+const err713 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err713];
+}
+else {
+vErrors.push(err713);
+}
+errors++;
+}
+if(props0 !== true && props25 !== undefined){
+if(props25 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props25);
+}
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.kind === undefined){
+const err714 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err714];
+}
+else {
+vErrors.push(err714);
+}
+errors++;
+}
+if(data.data === undefined){
+const err715 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err715];
+}
+else {
+vErrors.push(err715);
+}
+errors++;
+}
+for(const key48 in data){
+if(!((key48 === "kind") || (key48 === "data"))){
+const err716 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err716];
+}
+else {
+vErrors.push(err716);
+}
+errors++;
+}
+}
+if(data.kind !== undefined){
+let data283 = data.kind;
+if(!((((((((((((((((((((data283 === "backup") || (data283 === "restore-target")) || (data283 === "wal-end")) || (data283 === "archive")) || (data283 === "reference")) || (data283 === "reconciliation")) || (data283 === "health-checks")) || (data283 === "isolation")) || (data283 === "production-fingerprint")) || (data283 === "cluster-state")) || (data283 === "archiving")) || (data283 === "infrastructure-code")) || (data283 === "infrastructure-plan")) || (data283 === "infrastructure-state")) || (data283 === "drift")) || (data283 === "volume-snapshot")) || (data283 === "volume")) || (data283 === "volume-swap")) || (data283 === "object-versions")) || (data283 === "residue"))){
+const err717 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err717];
+}
+else {
+vErrors.push(err717);
+}
+errors++;
+}
+}
+}
+else {
+const err718 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err718];
+}
+else {
+vErrors.push(err718);
 }
 errors++;
 }

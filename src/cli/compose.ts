@@ -19,6 +19,7 @@ import { operatorPort } from '../clients/operator/adapter.js';
 import type { OperatorPort } from '../clients/operator/port.js';
 import { ownPassFiles, postgresPort, postgresShared, type PostgresShared } from '../clients/postgres/adapter.js';
 import { processPort } from '../clients/process/adapter.js';
+import { s3Port, s3Shared, type S3Shared } from '../clients/s3/adapter.js';
 import { infrastructurePort, infrastructureShared, type InfrastructureShared } from '../clients/terraform/adapter.js';
 import '../clients/ports.js';
 
@@ -30,12 +31,13 @@ export interface SharedAdapters {
   readonly postgres: PostgresShared;
   readonly aws: AwsShared;
   readonly infrastructure: InfrastructureShared;
+  readonly s3: S3Shared;
   readonly redactor: Redactor;
 }
 
 /** Without an operator nobody can be asked. `redactor` is the journal's: what adapters find out to be secret goes there first. */
 export function sharedAdapters(operator: OperatorPort = operatorPort(undefined, new Map()), redactor = new Redactor()): SharedAdapters {
-  return { endpoints: new Endpoints(), operator, kubernetes: kubernetesShared(redactor), postgres: postgresShared(redactor), aws: awsShared(), infrastructure: infrastructureShared(), redactor };
+  return { endpoints: new Endpoints(), operator, kubernetes: kubernetesShared(redactor), postgres: postgresShared(redactor), aws: awsShared(), infrastructure: infrastructureShared(), s3: s3Shared(), redactor };
 }
 
 /** The only place where ports get their adapters; each is bound to who calls. */
@@ -54,6 +56,7 @@ export function bindPorts(shared: SharedAdapters): (scope: Scope, world: World) 
       aws: awsPort(scope, world, shared.aws),
       ec2: ec2Port(scope, world, shared.aws),
       infrastructure: infrastructurePort(scope, world, shared.infrastructure, process),
+      s3: s3Port(scope, world, shared.s3),
     };
   };
 }

@@ -34,6 +34,9 @@ const steps: Record<string, () => Promise<StepDefinition>> = {
   'postgres.switch-wal': async () => (await import('../steps/postgres/switch-wal.js')).step,
   'postgres.verify': async () => (await import('../steps/postgres/verify.js')).step,
   'postgres.wal-end': async () => (await import('../steps/postgres/wal-end.js')).step,
+  's3.object-checksum': async () => (await import('../steps/s3/object-checksum.js')).step,
+  's3.object-exists': async () => (await import('../steps/s3/object-exists.js')).step,
+  's3.object-versions': async () => (await import('../steps/s3/object-versions.js')).step,
   'wait': async () => (await import('../steps/general/wait.js')).step,
 };
 
@@ -57,6 +60,7 @@ const provisioners: Record<string, () => Promise<ProvisionerDefinition>> = {
   'pgbackrest': async () => (await import('../clients/provision/pgbackrest.js')).provisioner,
   'restored-cnpg': async () => (await import('../clients/provision/restored-cnpg.js')).provisioner,
   'restored-postgres': async () => (await import('../clients/provision/restored-postgres.js')).provisioner,
+  's3-bucket': async () => (await import('../clients/provision/s3-bucket.js')).provisioner,
   'terraform': async () => (await import('../clients/provision/terraform.js')).provisioner,
 };
 

@@ -8,6 +8,7 @@ import type { KubernetesPort } from './kubernetes/port.js';
 import type { OperatorPort } from './operator/port.js';
 import type { PostgresPort } from './postgres/port.js';
 import type { ProcessPort } from './process/port.js';
+import type { S3Port } from './s3/port.js';
 import type { InfrastructurePort } from './terraform/port.js';
 
 /** What steps can reach. A step sees these types only; the command line binds the adapters. */
@@ -22,6 +23,7 @@ declare module '../engine/define-step.js' {
     readonly operator: OperatorPort;
     readonly git: GitPort;
     readonly infrastructure: InfrastructurePort;
+    readonly s3: S3Port;
     readonly aws: AwsPort;
     readonly ec2: Ec2Port;
   }

@@ -37,6 +37,7 @@ const shown = {
   'volume-snapshot': { words: 'The volume snapshot that was restored from', facts: ['snapshot', 'origin', 'startedAt', 'owner', 'volume'] },
   volume: { words: 'The volume that was made', facts: ['volume', 'snapshot', 'zone'] },
   'volume-swap': { words: 'Which volume a workload had and got', facts: ['workload', 'claim', 'from', 'to', 'snapshot'] },
+  'object-versions': { words: 'Versions of a stored object', facts: ['bucket', 'key', 'versioning', 'versions', 'deleteMarkers'] },
   residue: { words: 'What the drill left behind', facts: [] },
   approvals: { words: 'Approvals of the plan that the run relied on', facts: ['who', 'file'] },
   changes: { words: 'What change watchers and people said was changed', facts: [] },

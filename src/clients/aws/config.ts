@@ -14,7 +14,7 @@ export interface ClientConfig {
 /** What goes wrong is said once, by us. */
 const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
-export function clientConfig({ region, profile }: AwsDetails, runId: string): ClientConfig {
+export function clientConfig({ region, profile }: Pick<AwsDetails, 'region' | 'profile'>, runId: string): ClientConfig {
   // The SDK warns of the Node versions of its own future; whoever runs a drill can do nothing about that.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
   return { region, ...(profile === undefined ? {} : { profile }), maxAttempts: 1, userAgentAppId: appId(runId), requestHandler: { connectionTimeout: 5_000, requestTimeout: 30_000 }, logger: silent };

@@ -2,6 +2,7 @@ import { Type, type Static, type TSchema } from 'typebox';
 import { literals, nullable, strict } from '../schema.js';
 import { clusterKinds } from './clusters.js';
 import { infrastructureKinds } from './infrastructure.js';
+import { objectKinds } from './objects.js';
 
 /**
  * The kinds of evidence: the vocabulary in which steps say what they saw and the verdict judges it. They hold
@@ -186,6 +187,7 @@ export const evidenceKinds = {
     },
     strict,
   ),
+  ...objectKinds,
   residue: Type.Object({ left: Type.Array(Type.Object({ system: Type.String(), object: Type.String() }, strict)) }, strict),
 } as const satisfies Record<string, TSchema>;
 

@@ -11,6 +11,7 @@ import { operatorPort } from '../../../src/clients/operator/adapter.js';
 import type { Answers } from '../../../src/clients/operator/answers.js';
 import { postgresPort, postgresShared } from '../../../src/clients/postgres/adapter.js';
 import { processPort } from '../../../src/clients/process/adapter.js';
+import { s3Port, s3Shared } from '../../../src/clients/s3/adapter.js';
 import { infrastructurePort, infrastructureShared } from '../../../src/clients/terraform/adapter.js';
 import '../../../src/clients/ports.js';
 import { systemClock } from '../../../src/engine/clock.js';
@@ -44,6 +45,7 @@ export function realPorts({ scope = scopeFor(), world = new LiveWorld(), endpoin
     aws: awsPort(scope, world, aws),
     ec2: ec2Port(scope, world, aws),
     infrastructure: infrastructurePort(scope, world, infrastructureShared(), processPort(scope)),
+    s3: s3Port(scope, world, s3Shared()),
   };
 }
 
