@@ -34,6 +34,8 @@ const steps: Record<string, () => Promise<StepDefinition>> = {
   'postgres.switch-wal': async () => (await import('../steps/postgres/switch-wal.js')).step,
   'postgres.verify': async () => (await import('../steps/postgres/verify.js')).step,
   'postgres.wal-end': async () => (await import('../steps/postgres/wal-end.js')).step,
+  'pv.inspect': async () => (await import('../steps/pv/inspect.js')).step,
+  'pv.swap': async () => (await import('../steps/pv/swap.js')).step,
   's3.object-checksum': async () => (await import('../steps/s3/object-checksum.js')).step,
   's3.object-exists': async () => (await import('../steps/s3/object-exists.js')).step,
   's3.object-versions': async () => (await import('../steps/s3/object-versions.js')).step,
