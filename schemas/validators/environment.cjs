@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use, its own or that of the connection in `to`"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"aws":{"type":"array","items":{"type":"object","required":["account","regions","tag"],"properties":{"account":{"type":"string","pattern":"^\\d{12}$","description":"Twelve digits, in quotes"},"regions":{"type":"array","items":{"type":"string","pattern":"^[a-z]{2}(-[a-z]+)+-\\d$"},"minItems":1},"tag":{"type":"object","required":["key","value"],"properties":{"key":{"type":"string","minLength":1},"value":{"type":"string"}},"additionalProperties":false,"description":"What a drill may alter bears it"}},"additionalProperties":false},"description":"AWS accounts and regions that a drill may call, and the tag of what it may alter there"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"},"kubernetes":{"type":"array","items":{"type":"object","required":["context","namespaces"],"properties":{"context":{"type":"string","minLength":1,"description":"Name of the kubeconfig context; the current context is never used"},"server":{"type":"string","pattern":"^https?://","description":"URL of the API server that the context must lead to"},"uid":{"type":"string","minLength":1,"description":"uid of the namespace kube-system, which tells clusters apart (kubectl get namespace kube-system -o jsonpath={.metadata.uid})"},"namespaces":{"type":"array","items":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},"description":"Namespaces that a drill may touch"},"cluster":{"type":"array","items":{"type":"string","pattern":"^[a-z][a-z0-9.-]*(/.+)?$"},"description":"Cluster-scoped objects that a drill may touch: a plural with its group (nodes, storageclasses.storage.k8s.io), or one with names (persistentvolumes/muster-*)"}},"additionalProperties":false},"description":"Clusters, namespaces and cluster-scoped objects that a drill may touch"},"buckets":{"type":"array","items":{"type":"string","pattern":"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.+)?$"},"description":"S3 buckets that a drill may reach: bucket or bucket/prefix"}},"additionalProperties":false},"production":{"type":"object","properties":{"machine":{"type":"string","description":"Its class: db.r6g.4xlarge, 16 vCPU, 128 GiB"},"data":{"type":"string","description":"How much data it holds: 1.2 TB"},"version":{"type":"string","description":"What runs there: PostgreSQL 18.4"}},"additionalProperties":false,"description":"What the report sets beside the systems of the drill, where no connection of role production says it"},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"},"description":"Watchers whose silence would be a hole in the proof: postgres, directory, git"},"advisory":{"type":"array","items":{"type":"string"},"description":"Watchers whose gaps do not count"},"profiles":{"type":"array","items":{"type":"string"},"description":"Whose changes are expected: a profile that ships with Muster by its name, or a file by its path from here (./profiles/shop.yaml)"},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails; default 2s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"with":{"type":"object","description":"Input of a watcher, by its name","additionalProperties":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0,"description":"How many people"},"by":{"type":"array","items":{"type":"string"},"description":"Principals of allowedSigners who may approve; default: all of them"},"operatorMayApprove":{"type":"boolean","description":"Does the approval of whoever runs the drill count? Default: no"},"allowedSigners":{"type":"string","minLength":1,"description":"File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with"}},"additionalProperties":false,"description":"Who must have approved a plan (`muster approve`) before it may be run"},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"evidence":{"type":"object","properties":{"store":{"type":"string","pattern":"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$","description":"Where a run is registered before anything starts and its bundle is copied to: a folder that is there, from this document's folder on, or s3://bucket/prefix, best with Object Lock. Credentials, region and endpoint come from the usual AWS variables and files"},"retain":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long nobody, whoever it is, may remove what is written to a bucket (Object Lock, mode compliance); default: as the bucket itself says. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false,"description":"Where the record of this drill is kept beside the machine that runs it"}},"additionalProperties":false,"title":"Muster environment"};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["apiVersion","kind","metadata","connections","boundary"],"properties":{"apiVersion":{"type":"string","const":"muster/v1"},"kind":{"type":"string","const":"Environment"},"metadata":{"type":"object","required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z][a-z0-9-]*$","maxLength":63,"description":"Name of the environment"},"title":{"type":"string"},"sandbox":{"type":"boolean","description":"Everything in it is made for the drill and taken down","default":false}},"additionalProperties":false},"connections":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["kind","role","provision"],"properties":{"kind":{"type":"string","description":"postgres, postgres-backups, ..."},"role":{"enum":["production","source","target"],"description":"production is read-only for every step and probe; source may be broken; target is where we restore"},"provision":{"type":"string","description":"How it comes to be: embedded-postgres, existing, ..."},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"additionalProperties":false},"endpoints":{"type":"object","patternProperties":{"^[a-z][a-z0-9-]*$":{"type":"object","required":["provision"],"properties":{"provision":{"enum":["forwarder","existing"],"description":"forwarder: a TCP forwarder of ours; existing: an address that clients use, its own or that of the connection in `to`"},"to":{"type":"string","description":"The connection behind it at the start; a forwarder may start with none"},"host":{"type":"string"},"port":{"type":"integer","minimum":0,"maximum":65535}},"additionalProperties":false}},"additionalProperties":false},"boundary":{"type":"object","properties":{"hosts":{"type":"array","items":{"type":"string"},"description":"host or host:port that a drill may connect to"},"directories":{"type":"array","items":{"type":"string"},"description":"Absolute folders that a drill may write below"},"aws":{"type":"array","items":{"type":"object","required":["account","regions","tag"],"properties":{"account":{"type":"string","pattern":"^\\d{12}$","description":"Twelve digits, in quotes"},"regions":{"type":"array","items":{"type":"string","pattern":"^[a-z]{2}(-[a-z]+)+-\\d$"},"minItems":1},"tag":{"type":"object","required":["key","value"],"properties":{"key":{"type":"string","minLength":1},"value":{"type":"string"}},"additionalProperties":false,"description":"What a drill may alter bears it"}},"additionalProperties":false},"description":"AWS accounts and regions that a drill may call, and the tag of what it may alter there"},"commands":{"type":"array","items":{"type":"string"},"description":"Programs that steps may run: a bare name is looked up on PATH once, or an absolute path"},"kubernetes":{"type":"array","items":{"type":"object","required":["context","namespaces"],"properties":{"context":{"type":"string","minLength":1,"description":"Name of the kubeconfig context; the current context is never used"},"server":{"type":"string","pattern":"^https?://","description":"URL of the API server that the context must lead to"},"uid":{"type":"string","minLength":1,"description":"uid of the namespace kube-system, which tells clusters apart (kubectl get namespace kube-system -o jsonpath={.metadata.uid})"},"namespaces":{"type":"array","items":{"type":"string","pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},"description":"Namespaces that a drill may touch"},"cluster":{"type":"array","items":{"type":"string","pattern":"^[a-z][a-z0-9.-]*(/.+)?$"},"description":"Cluster-scoped objects that a drill may touch: a plural with its group (nodes, storageclasses.storage.k8s.io), or one with names (persistentvolumes/muster-*)"}},"additionalProperties":false},"description":"Clusters, namespaces and cluster-scoped objects that a drill may touch"},"buckets":{"type":"array","items":{"type":"string","pattern":"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.+)?$"},"description":"S3 buckets that a drill may reach: bucket or bucket/prefix"}},"additionalProperties":false},"production":{"type":"object","properties":{"machine":{"type":"string","description":"Its class: db.r6g.4xlarge, 16 vCPU, 128 GiB"},"data":{"type":"string","description":"How much data it holds: 1.2 TB"},"version":{"type":"string","description":"What runs there: PostgreSQL 18.4"}},"additionalProperties":false,"description":"What the report sets beside the systems of the drill, where no connection of role production says it"},"forbidden":{"type":"array","items":{"type":"string","pattern":"^.+:\\d+$"},"description":"host:port that must be unreachable"},"watch":{"type":"object","properties":{"required":{"type":"array","items":{"type":"string"},"description":"Watchers whose silence would be a hole in the proof: postgres, directory, git"},"advisory":{"type":"array","items":{"type":"string"},"description":"Watchers whose gaps do not count"},"profiles":{"type":"array","items":{"type":"string"},"description":"Whose changes are expected: a profile that ships with Muster by its name, or a file by its path from here (./profiles/shop.yaml)"},"settle":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long to wait for late trails; default 2s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"with":{"type":"object","description":"Input of a watcher, by its name","additionalProperties":{"type":"object","description":"Input of the type named by `uses`","additionalProperties":true}}},"additionalProperties":false},"approvals":{"type":"object","required":["required"],"properties":{"required":{"type":"integer","minimum":0,"description":"How many people"},"by":{"type":"array","items":{"type":"string"},"description":"Principals of allowedSigners who may approve; default: all of them"},"operatorMayApprove":{"type":"boolean","description":"Does the approval of whoever runs the drill count? Default: no"},"allowedSigners":{"type":"string","minLength":1,"description":"File of keys (ssh-keygen's allowed_signers), from this document's folder on: says whose key an approval was signed with"}},"additionalProperties":false,"description":"Who must have approved a plan (`muster approve`) before it may be run"},"runbooks":{"enum":["committed","any"],"default":"committed"},"stableFor":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long reads and writes must stay healthy; default 30s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"sinks":{"type":"array","items":{"type":"object","required":["type"],"properties":{"type":{"enum":["otel","webhook"],"description":"otel: a trace of the drill, to where OpenTelemetry's own variables say (OTEL_EXPORTER_OTLP_ENDPOINT); webhook: a message, to Slack or whatever takes its form"},"urlFrom":{"type":"string","pattern":"^[A-Z_][A-Z0-9_]*$","description":"webhook: the environment variable that holds its address, which is a secret"},"format":{"enum":["slack","json"],"description":"webhook: default slack"},"when":{"enum":["always","not-passed"],"description":"Default always"}},"additionalProperties":false},"description":"Who is told of a drill once its bundle is written. None of them changes a verdict; what was not delivered is listed"},"evidence":{"type":"object","properties":{"store":{"type":"string","pattern":"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$","description":"Where a run is registered before anything starts and its bundle is copied to: a folder that is there, from this document's folder on, or s3://bucket/prefix, best with Object Lock. Credentials, region and endpoint come from the usual AWS variables and files"},"retain":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"How long nobody, whoever it is, may remove what is written to a bucket (Object Lock, mode compliance); default: as the bucket itself says. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]}},"additionalProperties":false,"description":"Where the record of this drill is kept beside the machine that runs it"}},"additionalProperties":false,"title":"Muster environment"};
 const func1 = Object.prototype.hasOwnProperty;
 const func2 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^[a-z][a-z0-9-]*$", "u");
@@ -14,7 +14,8 @@ const pattern13 = new RegExp("^[a-z][a-z0-9.-]*(/.+)?$", "u");
 const pattern14 = new RegExp("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.+)?$", "u");
 const pattern15 = new RegExp("^.+:\\d+$", "u");
 const pattern16 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
-const pattern18 = new RegExp("^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$", "u");
+const pattern18 = new RegExp("^[A-Z_][A-Z0-9_]*$", "u");
+const pattern19 = new RegExp("^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -1565,12 +1566,15 @@ vErrors.push(err119);
 errors++;
 }
 }
-if(data.evidence !== undefined){
-let data68 = data.evidence;
-if(data68 && typeof data68 == "object" && !Array.isArray(data68)){
-for(const key16 in data68){
-if(!((key16 === "store") || (key16 === "retain"))){
-const err120 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data68};
+if(data.sinks !== undefined){
+let data68 = data.sinks;
+if(Array.isArray(data68)){
+const len14 = data68.length;
+for(let i14=0; i14<len14; i14++){
+let data69 = data68[i14];
+if(data69 && typeof data69 == "object" && !Array.isArray(data69)){
+if(data69.type === undefined){
+const err120 = {instancePath:instancePath+"/sinks/" + i14,schemaPath:"#/properties/sinks/items/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'",schema:schema31.properties.sinks.items.required,parentSchema:schema31.properties.sinks.items,data:data69};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1579,12 +1583,9 @@ vErrors.push(err120);
 }
 errors++;
 }
-}
-if(data68.store !== undefined){
-let data69 = data68.store;
-if(typeof data69 === "string"){
-if(!pattern18.test(data69)){
-const err121 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/pattern",keyword:"pattern",params:{pattern: "^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"},message:"must match pattern \""+"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"+"\"",schema:"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$",parentSchema:schema31.properties.evidence.properties.store,data:data69};
+for(const key16 in data69){
+if(!((((key16 === "type") || (key16 === "urlFrom")) || (key16 === "format")) || (key16 === "when"))){
+const err121 = {instancePath:instancePath+"/sinks/" + i14,schemaPath:"#/properties/sinks/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.sinks.items,data:data69};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1594,8 +1595,10 @@ vErrors.push(err121);
 errors++;
 }
 }
-else {
-const err122 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data69};
+if(data69.type !== undefined){
+let data70 = data69.type;
+if(!((data70 === "otel") || (data70 === "webhook"))){
+const err122 = {instancePath:instancePath+"/sinks/" + i14+"/type",schemaPath:"#/properties/sinks/items/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.sinks.items.properties.type.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.sinks.items.properties.type.enum,parentSchema:schema31.properties.sinks.items.properties.type,data:data70};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1605,11 +1608,11 @@ vErrors.push(err122);
 errors++;
 }
 }
-if(data68.retain !== undefined){
-let data70 = data68.retain;
-if(typeof data70 === "string"){
-if(!pattern16.test(data70)){
-const err123 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.evidence.properties.retain,data:data70};
+if(data69.urlFrom !== undefined){
+let data71 = data69.urlFrom;
+if(typeof data71 === "string"){
+if(!pattern18.test(data71)){
+const err123 = {instancePath:instancePath+"/sinks/" + i14+"/urlFrom",schemaPath:"#/properties/sinks/items/properties/urlFrom/pattern",keyword:"pattern",params:{pattern: "^[A-Z_][A-Z0-9_]*$"},message:"must match pattern \""+"^[A-Z_][A-Z0-9_]*$"+"\"",schema:"^[A-Z_][A-Z0-9_]*$",parentSchema:schema31.properties.sinks.items.properties.urlFrom,data:data71};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1620,7 +1623,7 @@ errors++;
 }
 }
 else {
-const err124 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.retain.type,parentSchema:schema31.properties.evidence.properties.retain,data:data70};
+const err124 = {instancePath:instancePath+"/sinks/" + i14+"/urlFrom",schemaPath:"#/properties/sinks/items/properties/urlFrom/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.sinks.items.properties.urlFrom.type,parentSchema:schema31.properties.sinks.items.properties.urlFrom,data:data71};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1630,9 +1633,10 @@ vErrors.push(err124);
 errors++;
 }
 }
-}
-else {
-const err125 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data68};
+if(data69.format !== undefined){
+let data72 = data69.format;
+if(!((data72 === "slack") || (data72 === "json"))){
+const err125 = {instancePath:instancePath+"/sinks/" + i14+"/format",schemaPath:"#/properties/sinks/items/properties/format/enum",keyword:"enum",params:{allowedValues: schema31.properties.sinks.items.properties.format.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.sinks.items.properties.format.enum,parentSchema:schema31.properties.sinks.items.properties.format,data:data72};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1642,14 +1646,128 @@ vErrors.push(err125);
 errors++;
 }
 }
-}
-else {
-const err126 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(data69.when !== undefined){
+let data73 = data69.when;
+if(!((data73 === "always") || (data73 === "not-passed"))){
+const err126 = {instancePath:instancePath+"/sinks/" + i14+"/when",schemaPath:"#/properties/sinks/items/properties/when/enum",keyword:"enum",params:{allowedValues: schema31.properties.sinks.items.properties.when.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.sinks.items.properties.when.enum,parentSchema:schema31.properties.sinks.items.properties.when,data:data73};
 if(vErrors === null){
 vErrors = [err126];
 }
 else {
 vErrors.push(err126);
+}
+errors++;
+}
+}
+}
+else {
+const err127 = {instancePath:instancePath+"/sinks/" + i14,schemaPath:"#/properties/sinks/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.sinks.items.type,parentSchema:schema31.properties.sinks.items,data:data69};
+if(vErrors === null){
+vErrors = [err127];
+}
+else {
+vErrors.push(err127);
+}
+errors++;
+}
+}
+}
+else {
+const err128 = {instancePath:instancePath+"/sinks",schemaPath:"#/properties/sinks/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.sinks.type,parentSchema:schema31.properties.sinks,data:data68};
+if(vErrors === null){
+vErrors = [err128];
+}
+else {
+vErrors.push(err128);
+}
+errors++;
+}
+}
+if(data.evidence !== undefined){
+let data74 = data.evidence;
+if(data74 && typeof data74 == "object" && !Array.isArray(data74)){
+for(const key17 in data74){
+if(!((key17 === "store") || (key17 === "retain"))){
+const err129 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.evidence,data:data74};
+if(vErrors === null){
+vErrors = [err129];
+}
+else {
+vErrors.push(err129);
+}
+errors++;
+}
+}
+if(data74.store !== undefined){
+let data75 = data74.store;
+if(typeof data75 === "string"){
+if(!pattern19.test(data75)){
+const err130 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/pattern",keyword:"pattern",params:{pattern: "^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"},message:"must match pattern \""+"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$"+"\"",schema:"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*()/-]+)?|[^:]+)$",parentSchema:schema31.properties.evidence.properties.store,data:data75};
+if(vErrors === null){
+vErrors = [err130];
+}
+else {
+vErrors.push(err130);
+}
+errors++;
+}
+}
+else {
+const err131 = {instancePath:instancePath+"/evidence/store",schemaPath:"#/properties/evidence/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.store.type,parentSchema:schema31.properties.evidence.properties.store,data:data75};
+if(vErrors === null){
+vErrors = [err131];
+}
+else {
+vErrors.push(err131);
+}
+errors++;
+}
+}
+if(data74.retain !== undefined){
+let data76 = data74.retain;
+if(typeof data76 === "string"){
+if(!pattern16.test(data76)){
+const err132 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.evidence.properties.retain,data:data76};
+if(vErrors === null){
+vErrors = [err132];
+}
+else {
+vErrors.push(err132);
+}
+errors++;
+}
+}
+else {
+const err133 = {instancePath:instancePath+"/evidence/retain",schemaPath:"#/properties/evidence/properties/retain/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.evidence.properties.retain.type,parentSchema:schema31.properties.evidence.properties.retain,data:data76};
+if(vErrors === null){
+vErrors = [err133];
+}
+else {
+vErrors.push(err133);
+}
+errors++;
+}
+}
+}
+else {
+const err134 = {instancePath:instancePath+"/evidence",schemaPath:"#/properties/evidence/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.evidence.type,parentSchema:schema31.properties.evidence,data:data74};
+if(vErrors === null){
+vErrors = [err134];
+}
+else {
+vErrors.push(err134);
+}
+errors++;
+}
+}
+}
+else {
+const err135 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err135];
+}
+else {
+vErrors.push(err135);
 }
 errors++;
 }

@@ -25,6 +25,7 @@ import { Inventory, type Left } from './residue.js';
 import { conductTaken, inputsOf } from './resume.js';
 import { sealLines } from './seal-lines.js';
 import { sealerIfUsable, type SealOptions } from './sealer.js';
+import { tellSinks } from './sinks.js';
 import { findRun, listRuns, neverBegan, runIdPattern, stateDir } from './state.js';
 import { storedLines } from './store-lines.js';
 import { forget, hasBundle, own, takeOver, type TakenOver } from './taken-over.js';
@@ -79,10 +80,10 @@ async function gone(taken: TakenOver, io: CommandIo): Promise<number> {
 /** Says whether something is left. */
 async function endUnfinished(taken: TakenOver, sealer: Sealer | undefined, set: readonly string[], plainIo: CommandIo): Promise<boolean> {
   const inputs = inputsIfGiven(taken, set, plainIo);
-  const secrets = secretsOf(inputs, plainIo);
+  const secrets = secretsOf(inputs, taken.environment, plainIo);
   const io = withoutSecrets(plainIo, secrets);
   const conducted = await conductTaken(taken, { mode: 'end', inputs, secrets, sealer, locks: { release: async () => {} }, keep: false, json: false, yes: true, sweep: () => endAll(taken) }, io);
-  if (conducted.finished !== null) tell(conducted.finished, io);
+  if (conducted.finished !== null) await tell(conducted.finished, taken, io);
   return tellLeft(conducted.result.cleanupFailures, conducted.left, io) || conducted.finished?.bundle === null;
 }
 
@@ -95,7 +96,7 @@ async function sweepFinished(taken: TakenOver, sealer: Sealer | undefined, io: C
   if (!(await hasBundle(taken))) {
     // Before anything is added to the journal: the bundle holds the run up to its end.
     const finished = await finishRun({ paths, plan, runbook, bundle: await openBundle(meta.evidenceDir, paths.id), journal: options, sealer, store: await storeOf(taken.environment, meta.environment, io) });
-    tell(finished, io);
+    await tell(finished, taken, io);
     if (finished.bundle === null) return true;
   }
   const shared = sharedAdapters(undefined, secrets);
@@ -141,10 +142,11 @@ function inputsIfGiven(taken: TakenOver, set: readonly string[], io: CommandIo):
   }
 }
 
-function tell({ drill, bundle, seal, closes, stored }: Finished, io: CommandIo): void {
+async function tell({ drill, bundle, seal, closes, stored }: Finished, { plan, environment }: TakenOver, io: CommandIo): Promise<void> {
   io.stdout(summary(drill, { bundle, closes }, createStyle(wantsColour(process.stdout.isTTY, io.env))));
   if (bundle !== null) io.stderr(sealLines(seal, bundle, createStyle(wantsColour(process.stderr.isTTY, io.env))));
   if (bundle !== null && stored !== null) io.stderr(storedLines(stored, bundle, createStyle(wantsColour(process.stderr.isTTY, io.env))));
+  await tellSinks({ drill, plan, bundle }, environment, io);
 }
 
 function tellLeft(failures: readonly CleanupFailure[], left: readonly Left[], io: CommandIo): boolean {

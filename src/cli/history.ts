@@ -1,10 +1,12 @@
+import { resolve } from 'node:path';
 import { UsageError } from '../engine/errors.js';
 import { historyPrometheus } from '../report/history/prometheus.js';
 import { historyCsv, historyJson } from '../report/history/table.js';
-import { historyText } from '../report/history/text.js';
+import { historyText, undeliveredText } from '../report/history/text.js';
+import { readUndelivered } from '../evidence/history/deliveries.js';
 import { StoreError } from '../evidence/store/port.js';
 import { openRegistrations } from '../evidence/store/registrations.js';
-import type { History, WithoutBundle } from '../report/history/types.js';
+import type { History, Undelivered, WithoutBundle } from '../report/history/types.js';
 import { withoutBundle, withoutBundleText } from '../report/history/without-bundle.js';
 import { createStyle, wantsColour } from '../report/style.js';
 import { visible } from '../report/visible.js';
@@ -32,7 +34,8 @@ export async function history(args: HistoryArgs, io: CommandIo): Promise<number>
   if (format === undefined) throw new UsageError(`there is no format ${visible(args.format)}; expected one of ${Object.keys(formats).join(', ')}`);
   // Of all runbooks: a run without a bundle may have been any.
   const without = withoutBundle(bundles, args.store === undefined ? [] : [await askStore(args.store, io)]);
-  io.stdout(format(shown, io, without));
+  const undelivered = (await readUndelivered(resolve(io.cwd, args.evidenceDir))).filter(({ run }) => args.runbook === undefined || shown.bundles.some((bundle) => bundle.run === run));
+  io.stdout(format(shown, io, without, undelivered));
   if (args.format !== 'text' && args.format !== 'json') io.stderr(withoutBundleText(without, createStyle(false)));
   if (args.format !== 'text') for (const { folder, why } of unreadable) io.stderr(`${visible(`${folder}: left out: ${why}`)}\n`);
   return unreadable.length === 0 ? 0 : 1;
@@ -55,12 +58,12 @@ async function askStore(where: string, io: CommandIo): Promise<WithoutBundle> {
   }
 }
 
-const formats: Readonly<Record<string, (history: Pick<History, 'bundles' | 'unreadable'>, io: CommandIo, without: readonly WithoutBundle[]) => string>> = {
-  text(shown, io, without) {
+const formats: Readonly<Record<string, (history: Pick<History, 'bundles' | 'unreadable'>, io: CommandIo, without: readonly WithoutBundle[], undelivered: readonly Undelivered[]) => string>> = {
+  text(shown, io, without, undelivered) {
     const style = createStyle(wantsColour(process.stdout.isTTY, io.env));
-    return withoutBundleText(without, style) + historyText(shown, style);
+    return withoutBundleText(without, style) + historyText(shown, style) + undeliveredText(undelivered, style);
   },
   csv: historyCsv,
-  json: (shown, _, without) => historyJson(shown, without),
+  json: (shown, _, without, undelivered) => historyJson(shown, without, undelivered),
   prometheus: historyPrometheus,
 };

@@ -164,6 +164,14 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
     .action(async (bundle: string, options: { format: string; out?: string }) => done(await (await import('./report.js')).report({ bundle, ...options }, io)));
 
   program
+    .command('send <bundle>')
+    .description('Tell others of a drill: an OpenTelemetry trace, a message to Slack or another webhook')
+    .option('--otel', 'a trace of the drill, to where OTEL_EXPORTER_OTLP_ENDPOINT says', false)
+    .option('--webhook <variable>', 'a message, to the address that this environment variable holds; repeatable', (value: string, all: string[]) => [...all, value], [])
+    .addOption(new Option('--format <format>', 'of the message').choices(['slack', 'json']).default('slack'))
+    .action(async (bundle: string, options: { otel: boolean; webhook: string[]; format: 'slack' | 'json' }) => done(await (await import('./send.js')).send({ bundle, ...options }, io)));
+
+  program
     .command('amend <bundle>')
     .description('Print the runbook with what was done by hand inserted as steps, as a diff to review')
     .action(async (bundle: string) => done(await (await import('./amend.js')).amend({ bundle }, io)));

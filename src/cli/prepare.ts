@@ -36,7 +36,7 @@ export async function prepareDrill(sources: DrillSources, io: CommandIo): Promis
   const [runbook, environment] = await bothOf(loadRunbook(sources.runbook, io.cwd), loadEnvironment(sources.environment, io.cwd));
   checkAgainst(runbook, environment);
   const inputs = resolveInputs(runbook.document.inputs, { ...sensitiveInputs(runbook.document.inputs, io), ...parseSet(sources.set) });
-  const secrets = secretsOf(inputs, io);
+  const secrets = secretsOf(inputs, environment.document, io);
   refuseSecretsIn([runbook, environment], secrets);
   const ports = bindPorts(sharedAdapters(undefined, secrets))(planScope, new LiveWorld());
   const plan = await buildPlan({ runbook, environment, cwd: io.cwd, inputs, tool: toolVersion(), registry, ports, signal: planScope.signal, git: gitFacts });
@@ -52,11 +52,12 @@ export function sensitiveInputs(specs: Runbook['inputs'], { env }: CommandIo): R
   return Object.fromEntries(given);
 }
 
-/** Values that must not show anywhere: sensitive inputs, and PostgreSQL's password of this environment. */
-export function secretsOf(inputs: ResolvedInputs, io: CommandIo): Redactor {
+/** Values that must not show anywhere: sensitive inputs, PostgreSQL's password of this environment, and the addresses of webhooks. */
+export function secretsOf(inputs: ResolvedInputs, environment: Environment, io: CommandIo): Redactor {
   const redactor = new Redactor();
   for (const name of inputs.sensitive) redactor.add(String(inputs.values[name] ?? ''));
   redactor.add(io.env['PGPASSWORD'] ?? '');
+  for (const { urlFrom } of environment.sinks ?? []) if (urlFrom !== undefined) redactor.add(io.env[urlFrom] ?? '');
   return redactor;
 }
 

@@ -16,6 +16,7 @@ import { parseSet } from './inputs.js';
 import { withoutSecrets, type CommandIo } from './io.js';
 import { takeLocks, type RunLocks } from './locks.js';
 import { report } from './outcome.js';
+import { tellSinks } from './sinks.js';
 import { secretsOf, sensitiveInputs, toolVersion } from './prepare.js';
 import { registry } from './registry.generated.js';
 import { sealerIfUsable, type SealOptions } from './sealer.js';
@@ -39,7 +40,7 @@ export async function resume(name: string, options: ResumeOptions, plainIo: Comm
     const why = await whyNotResumable(taken.journal, taken.plan, registry, bootId(), toolVersion());
     if (why.length > 0) throw notResumable(taken.paths.id, why);
     const inputs = inputsOf(taken, options.set, plainIo);
-    const secrets = secretsOf(inputs, plainIo);
+    const secrets = secretsOf(inputs, taken.environment, plainIo);
     const io = withoutSecrets(plainIo, secrets);
     return await goOn(taken, inputs, secrets, options, io).catch(async (error: unknown) => (await import('./failure.js')).reportFailure(error, io));
   } finally {
@@ -55,7 +56,9 @@ async function goOn(taken: TakenOver, inputs: ResolvedInputs, secrets: Redactor,
   await own(taken);
   if (journal.over) io.stderr('No step of this run is left to be done: ending it.\n');
   const conducted = await conductTaken(taken, { mode: journal.over ? 'end' : 'continue', inputs, secrets, sealer, locks, keep: meta.keep, json: options.json, yes: options.yes }, io);
-  return report(conducted, paths, options.json, io);
+  const code = await report(conducted, paths, options.json, io);
+  if (conducted.finished !== null) await tellSinks({ ...conducted.finished, plan }, taken.environment, io);
+  return code;
 }
 
 export interface Onwards {

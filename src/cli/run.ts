@@ -24,6 +24,7 @@ import { report } from './outcome.js';
 import { sensitiveInputs, type DrillSources, type Prepared } from './prepare.js';
 import { prepareRun } from './prepare-run.js';
 import { sealerOf, type SealOptions } from './sealer.js';
+import { tellSinks } from './sinks.js';
 import { openLines } from './store-lines.js';
 import { newRunId, runPaths, stateDir, stateUnwritable, writeMeta, type RunPaths } from './state.js';
 
@@ -120,7 +121,9 @@ async function runPrepared(prepared: Prepared, approvals: readonly ReliedApprova
     await bundle.abandon();
     if (store !== undefined) await tellRefused(store, paths.id, prepared.secrets.text(conducted.result.refused?.message ?? ''), io);
   }
-  return report(conducted, paths, options.json, io);
+  const code = await report(conducted, paths, options.json, io);
+  if (conducted.finished !== null) await tellSinks({ ...conducted.finished, plan }, prepared.environment.document, io);
+  return code;
 }
 
 /** All that another process needs to end this run stands on disk before anything is made. */

@@ -184,6 +184,20 @@ export const EnvironmentSchema = Type.Object(
     ),
     runbooks: Type.Optional(literals(['committed', 'any'], { default: 'committed' })),
     stableFor: Type.Optional(Duration('How long reads and writes must stay healthy; default 30s.')),
+    sinks: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            type: literals(['otel', 'webhook'], { description: "otel: a trace of the drill, to where OpenTelemetry's own variables say (OTEL_EXPORTER_OTLP_ENDPOINT); webhook: a message, to Slack or whatever takes its form" }),
+            urlFrom: Type.Optional(Type.String({ pattern: '^[A-Z_][A-Z0-9_]*$', description: 'webhook: the environment variable that holds its address, which is a secret' })),
+            format: Type.Optional(literals(['slack', 'json'], { description: 'webhook: default slack' })),
+            when: Type.Optional(literals(['always', 'not-passed'], { description: 'Default always' })),
+          },
+          strict,
+        ),
+        { description: 'Who is told of a drill once its bundle is written. None of them changes a verdict; what was not delivered is listed' },
+      ),
+    ),
     evidence: Type.Optional(
       Type.Object(
         {

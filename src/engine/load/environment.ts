@@ -55,6 +55,10 @@ export function checkEnvironment(value: unknown, catalog: ReadonlyMap<string, Ca
   if (typeof required === 'number' && required > 0 && allowedSigners === undefined) {
     report.add(['approvals'], { message: 'approvals are demanded, and nothing says whose signatures count', expected: '"allowedSigners": a file as ssh-keygen(1) describes it', found: 'nothing' }, 'key');
   }
+  for (const [index, sink] of list(value['sinks']).entries()) {
+    const { type, urlFrom } = mapping(sink);
+    if (type === 'webhook' && urlFrom === undefined) report.add(['sinks', index], { message: 'a webhook needs an address', expected: '"urlFrom": the environment variable that holds it, such as SLACK_WEBHOOK_URL', found: 'nothing' }, 'key');
+  }
   refuseTemplates(value, [], 'an environment is read as it stands', report);
 }
 

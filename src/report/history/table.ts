@@ -1,5 +1,5 @@
 import { csv } from '../csv.js';
-import type { History, WithoutBundle } from './types.js';
+import type { History, Undelivered, WithoutBundle } from './types.js';
 
 /** One line for each drill, oldest first. Times are milliseconds; an empty cell was not measured or not set. */
 export function historyCsv({ bundles }: Pick<History, 'bundles'>): string {
@@ -18,6 +18,6 @@ export function historyCsv({ bundles }: Pick<History, 'bundles'>): string {
 }
 
 /** The same for tools. */
-export function historyJson({ bundles, unreadable }: Pick<History, 'bundles' | 'unreadable'>, without: readonly WithoutBundle[]): string {
-  return `${JSON.stringify({ schema: 'muster/history/v1', drills: bundles, unreadable, withoutBundle: without }, null, 2)}\n`;
+export function historyJson({ bundles, unreadable }: Pick<History, 'bundles' | 'unreadable'>, without: readonly WithoutBundle[], undelivered: readonly Undelivered[] = []): string {
+  return `${JSON.stringify({ schema: 'muster/history/v1', drills: bundles, unreadable, withoutBundle: without, undelivered }, null, 2)}\n`;
 }

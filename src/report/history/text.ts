@@ -3,7 +3,7 @@ import type { Verdict } from '../../engine/drill.js';
 import { padEnd, padStart, type Style } from '../style.js';
 import { utc, visible } from '../visible.js';
 import { median, seriesOf, sparkline, type Series } from './series.js';
-import type { Figure, History } from './types.js';
+import type { Figure, History, Undelivered } from './types.js';
 
 /** Past drills for people, by runbook and environment, oldest first. */
 export function historyText({ bundles, unreadable }: Pick<History, 'bundles' | 'unreadable'>, style: Style): string {
@@ -11,6 +11,13 @@ export function historyText({ bundles, unreadable }: Pick<History, 'bundles' | '
   for (const { folder, why } of unreadable) lines.push(style.bad(visible(`${folder}: left out: ${why}`)));
   lines.push(style.dim(`${bundles.length} ${bundles.length === 1 ? 'drill' : 'drills'}, as the bundles say of themselves; \`muster verify\` derives each again.`));
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** What sinks were not told; empty where they were told all. */
+export function undeliveredText(undelivered: readonly Undelivered[], style: Style): string {
+  if (undelivered.length === 0) return '';
+  const lines = undelivered.map(({ run, delivery: { sink, to, error } }) => `  ${visible(`${run}  ${sink} ${to}: ${error ?? 'no reason given'}`)}`);
+  return [style.warn('Not delivered (muster send BUNDLE sends it again)'), ...lines].map((line) => `${line}\n`).join('');
 }
 
 function seriesLines({ runbook, title, environment, sandbox, drills }: Series, style: Style): string[] {

@@ -40,6 +40,24 @@ export interface Unreadable {
   readonly why: string;
 }
 
+/** What was sent of a drill, and to whom; written down beside its bundle, which was there before. */
+export interface Delivery {
+  readonly sink: 'otel' | 'webhook';
+  /** An address without what is secret in it, or `$` and the variable that holds it. */
+  readonly to: string;
+  readonly ok: boolean;
+  /** Null: the sink's own library tried, and does not say how often. */
+  readonly attempts: number | null;
+  readonly error: string | null;
+  /** UTC. */
+  readonly at: string;
+}
+
+export interface Undelivered {
+  readonly run: string;
+  readonly delivery: Delivery;
+}
+
 /** Runs that a store holds without their bundles. */
 export interface WithoutBundle {
   readonly store: string;
