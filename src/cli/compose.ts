@@ -21,6 +21,7 @@ import { ownPassFiles, postgresPort, postgresShared, type PostgresShared } from 
 import { processPort } from '../clients/process/adapter.js';
 import { s3Port, s3Shared, type S3Shared } from '../clients/s3/adapter.js';
 import { infrastructurePort, infrastructureShared, type InfrastructureShared } from '../clients/terraform/adapter.js';
+import { terragruntPort, terragruntShared, type TerragruntShared } from '../clients/terragrunt/adapter.js';
 import '../clients/ports.js';
 
 /** What the adapters of all scopes of one process share. */
@@ -32,12 +33,13 @@ export interface SharedAdapters {
   readonly aws: AwsShared;
   readonly infrastructure: InfrastructureShared;
   readonly s3: S3Shared;
+  readonly terragrunt: TerragruntShared;
   readonly redactor: Redactor;
 }
 
 /** Without an operator nobody can be asked. `redactor` is the journal's: what adapters find out to be secret goes there first. */
 export function sharedAdapters(operator: OperatorPort = operatorPort(undefined, new Map()), redactor = new Redactor()): SharedAdapters {
-  return { endpoints: new Endpoints(), operator, kubernetes: kubernetesShared(redactor), postgres: postgresShared(redactor), aws: awsShared(), infrastructure: infrastructureShared(), s3: s3Shared(), redactor };
+  return { endpoints: new Endpoints(), operator, kubernetes: kubernetesShared(redactor), postgres: postgresShared(redactor), aws: awsShared(), infrastructure: infrastructureShared(), s3: s3Shared(), terragrunt: terragruntShared(), redactor };
 }
 
 /** The only place where ports get their adapters; each is bound to who calls. */
@@ -57,6 +59,7 @@ export function bindPorts(shared: SharedAdapters): (scope: Scope, world: World) 
       ec2: ec2Port(scope, world, shared.aws),
       infrastructure: infrastructurePort(scope, world, shared.infrastructure, process),
       s3: s3Port(scope, world, shared.s3),
+      terragrunt: terragruntPort(scope, world, shared.terragrunt, process),
     };
   };
 }

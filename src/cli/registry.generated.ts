@@ -36,9 +36,16 @@ const steps: Record<string, () => Promise<StepDefinition>> = {
   'postgres.wal-end': async () => (await import('../steps/postgres/wal-end.js')).step,
   'pv.inspect': async () => (await import('../steps/pv/inspect.js')).step,
   'pv.swap': async () => (await import('../steps/pv/swap.js')).step,
+  's3.bootstrap': async () => (await import('../steps/s3/bootstrap.js')).step,
   's3.object-checksum': async () => (await import('../steps/s3/object-checksum.js')).step,
   's3.object-exists': async () => (await import('../steps/s3/object-exists.js')).step,
   's3.object-versions': async () => (await import('../steps/s3/object-versions.js')).step,
+  'terragrunt.apply': async () => (await import('../steps/terragrunt/apply.js')).step,
+  'terragrunt.destroy': async () => (await import('../steps/terragrunt/destroy.js')).step,
+  'terragrunt.drift': async () => (await import('../steps/terragrunt/drift.js')).step,
+  'terragrunt.graph': async () => (await import('../steps/terragrunt/graph.js')).step,
+  'terragrunt.output': async () => (await import('../steps/terragrunt/output.js')).step,
+  'terragrunt.plan': async () => (await import('../steps/terragrunt/plan.js')).step,
   'wait': async () => (await import('../steps/general/wait.js')).step,
 };
 
@@ -64,6 +71,7 @@ const provisioners: Record<string, () => Promise<ProvisionerDefinition>> = {
   'restored-postgres': async () => (await import('../clients/provision/restored-postgres.js')).provisioner,
   's3-bucket': async () => (await import('../clients/provision/s3-bucket.js')).provisioner,
   'terraform': async () => (await import('../clients/provision/terraform.js')).provisioner,
+  'terragrunt': async () => (await import('../clients/provision/terragrunt.js')).provisioner,
 };
 
 const watchers: Record<string, () => Promise<WatcherDefinition>> = {

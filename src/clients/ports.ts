@@ -10,6 +10,7 @@ import type { PostgresPort } from './postgres/port.js';
 import type { ProcessPort } from './process/port.js';
 import type { S3Port } from './s3/port.js';
 import type { InfrastructurePort } from './terraform/port.js';
+import type { TerragruntPort } from './terragrunt/port.js';
 
 /** What steps can reach. A step sees these types only; the command line binds the adapters. */
 declare module '../engine/define-step.js' {
@@ -24,6 +25,7 @@ declare module '../engine/define-step.js' {
     readonly git: GitPort;
     readonly infrastructure: InfrastructurePort;
     readonly s3: S3Port;
+    readonly terragrunt: TerragruntPort;
     readonly aws: AwsPort;
     readonly ec2: Ec2Port;
   }

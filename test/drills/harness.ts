@@ -26,6 +26,8 @@ export interface DrillOptions {
   readonly environment?: (environment: Environment) => void;
   /** Keep the environment's watchers. Drills that tamper to see another rule at work go without. */
   readonly watched?: boolean;
+  /** Writes runbook and environment into the folder; instead of `on`, `runbook` and `environment`. */
+  readonly documents?: (folder: string) => Promise<[runbook: string, environment: string]>;
   /** Default 2000 rows. */
   readonly set?: Readonly<Record<string, string | number>>;
   readonly args?: readonly string[];
@@ -106,8 +108,8 @@ export async function run(options: DrillOptions = {}): Promise<Drilled> {
   const folder = await scratch();
   const state = join(folder, 'state');
   const evidenceDir = options.evidenceDir ?? join(folder, 'evidence');
-  const [runbook, environment] = await documents(folder, options);
-  const set = Object.entries({ rows: 2000, ...options.set }).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+  const [runbook, environment] = await (options.documents?.(folder) ?? documents(folder, options));
+  const set = Object.entries({ ...(options.documents === undefined ? { rows: 2000 } : {}), ...options.set }).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
   if (options.uid !== undefined) await giveAway(folder);
   const args = ['run', runbook, '--env', environment, '--evidence-dir', evidenceDir, ...set, ...(options.args ?? [])];
   const started = start(folder, state, args, options);

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["bucket"],"properties":{"bucket":{"type":"string","pattern":"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"},"region":{"type":"string","pattern":"^[a-z]{2}(-[a-z]+)+-\\d$","description":"Default: AWS_REGION"},"profile":{"type":"string","minLength":1,"description":"Profile of the AWS configuration; default: AWS_PROFILE and the rest of the usual chain"},"prefix":{"type":"string","pattern":"^[^/].*[^/]$","description":"Where the keys of this connection start; default: all of the bucket"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["bucket"],"properties":{"bucket":{"type":"string","pattern":"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"},"region":{"type":"string","pattern":"^[a-z]{2}(-[a-z]+)+-\\d$","description":"Default: AWS_REGION"},"profile":{"type":"string","minLength":1,"description":"Profile of the AWS configuration; default: AWS_PROFILE and the rest of the usual chain"},"bootstrap":{"type":"boolean","default":false,"description":"It need not be there yet: the step s3.bootstrap makes it, and the drill takes it down again"},"prefix":{"type":"string","pattern":"^[^/].*[^/]$","description":"Where the keys of this connection start; default: all of the bucket"}},"additionalProperties":false};
 const pattern4 = new RegExp("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "u");
 const pattern5 = new RegExp("^[a-z]{2}(-[a-z]+)+-\\d$", "u");
 const pattern6 = new RegExp("^[^/].*[^/]$", "u");
@@ -30,7 +30,7 @@ vErrors.push(err0);
 errors++;
 }
 for(const key0 in data){
-if(!((((key0 === "bucket") || (key0 === "region")) || (key0 === "profile")) || (key0 === "prefix"))){
+if(!(((((key0 === "bucket") || (key0 === "region")) || (key0 === "profile")) || (key0 === "bootstrap")) || (key0 === "prefix"))){
 const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err1];
@@ -116,11 +116,10 @@ vErrors.push(err7);
 errors++;
 }
 }
-if(data.prefix !== undefined){
-let data3 = data.prefix;
-if(typeof data3 === "string"){
-if(!pattern6.test(data3)){
-const err8 = {instancePath:instancePath+"/prefix",schemaPath:"#/properties/prefix/pattern",keyword:"pattern",params:{pattern: "^[^/].*[^/]$"},message:"must match pattern \""+"^[^/].*[^/]$"+"\"",schema:"^[^/].*[^/]$",parentSchema:schema31.properties.prefix,data:data3};
+if(data.bootstrap !== undefined){
+let data3 = data.bootstrap;
+if(typeof data3 !== "boolean"){
+const err8 = {instancePath:instancePath+"/bootstrap",schemaPath:"#/properties/bootstrap/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema31.properties.bootstrap.type,parentSchema:schema31.properties.bootstrap,data:data3};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -130,8 +129,11 @@ vErrors.push(err8);
 errors++;
 }
 }
-else {
-const err9 = {instancePath:instancePath+"/prefix",schemaPath:"#/properties/prefix/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.prefix.type,parentSchema:schema31.properties.prefix,data:data3};
+if(data.prefix !== undefined){
+let data4 = data.prefix;
+if(typeof data4 === "string"){
+if(!pattern6.test(data4)){
+const err9 = {instancePath:instancePath+"/prefix",schemaPath:"#/properties/prefix/pattern",keyword:"pattern",params:{pattern: "^[^/].*[^/]$"},message:"must match pattern \""+"^[^/].*[^/]$"+"\"",schema:"^[^/].*[^/]$",parentSchema:schema31.properties.prefix,data:data4};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -141,14 +143,25 @@ vErrors.push(err9);
 errors++;
 }
 }
-}
 else {
-const err10 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+const err10 = {instancePath:instancePath+"/prefix",schemaPath:"#/properties/prefix/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.prefix.type,parentSchema:schema31.properties.prefix,data:data4};
 if(vErrors === null){
 vErrors = [err10];
 }
 else {
 vErrors.push(err10);
+}
+errors++;
+}
+}
+}
+else {
+const err11 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
 }
 errors++;
 }

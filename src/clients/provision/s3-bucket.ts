@@ -9,6 +9,7 @@ const input = Type.Object(
     bucket: Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$' }),
     region: Type.Optional(Type.String({ pattern: '^[a-z]{2}(-[a-z]+)+-\\d$', description: 'Default: AWS_REGION' })),
     profile: Type.Optional(Type.String({ minLength: 1, description: 'Profile of the AWS configuration; default: AWS_PROFILE and the rest of the usual chain' })),
+    bootstrap: Type.Optional(Type.Boolean({ default: false, description: 'It need not be there yet: the step s3.bootstrap makes it, and the drill takes it down again' })),
     prefix: Type.Optional(Type.String({ pattern: '^[^/].*[^/]$', description: 'Where the keys of this connection start; default: all of the bucket' })),
   },
   strict,
@@ -22,7 +23,8 @@ export const provisioner = defineProvisioner({
   permissions: ({ bucket }) => [{ system: 'aws', action: 's3:GetBucketVersioning', resource: `arn:aws:s3:::${bucket}` }],
   plan: ({ bucket, prefix }) => ({ does: `Reads s3://${bucket}${prefix === undefined ? '' : `/${prefix}`}`, calls: ['s3:GetBucketVersioning'] }),
   existing: (given) => Promise.resolve({ ...detailsOf(given) }),
-  async preflight({ bucket }, ctx) {
+  async preflight({ bucket, bootstrap = false }, ctx) {
+    if (bootstrap && !(await ctx.ports.s3.exists(ctx.connection))) return [{ id: 'reachable', result: 'passed', detail: `s3://${bucket} does not exist yet; s3.bootstrap is to make it` }];
     const versioning = await ctx.ports.s3.versioning(ctx.connection);
     return [{ id: 'reachable', result: 'passed', detail: `s3://${bucket}; versioning ${versioning}` }];
   },

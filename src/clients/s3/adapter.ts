@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import type * as sdkTypes from '@aws-sdk/client-s3';
 import type { GetObjectCommandOutput, ListObjectVersionsCommandOutput, S3Client } from '@aws-sdk/client-s3';
+import type { Effect } from '../../engine/define-step.js';
 import { StepError } from '../../engine/errors.js';
 import type { Scope } from '../../engine/scope.js';
 import type { World } from '../../engine/world.js';
 import { clientConfig } from '../aws/config.js';
 import { awsCodeOf, awsError } from '../aws/errors.js';
 import { bucketOf, keyIn } from './details.js';
+import { bucketExists, makeBucket, removeBucket } from './make-bucket.js';
 import type { ObjectVersion, S3Port } from './port.js';
 
 type Sdk = typeof sdkTypes;
@@ -25,10 +27,10 @@ const maxText = 64 * 1024 * 1024;
 
 /** Buckets as `scope` may use them. The SDK is loaded by the first call. */
 export function s3Port(scope: Scope, world: World, shared: S3Shared): S3Port {
-  const send = async <T>(connection: string, action: string, key: string | undefined, work: (client: S3Client, sdk: Sdk, where: { Bucket: string; Key: string }) => Promise<T>): Promise<T> => {
+  const send = async <T>(connection: string, action: string, key: string | undefined, work: (client: S3Client, sdk: Sdk, where: { Bucket: string; Key: string }) => Promise<T>, effect: Effect = 'read'): Promise<T> => {
     const details = bucketOf(world, connection);
     const whole = key === undefined ? undefined : keyIn(details, key);
-    await scope.access({ kind: 'bucket', connection, bucket: details.bucket, ...(whole === undefined ? {} : { key: whole }) }, 'read');
+    await scope.access({ kind: 'bucket', connection, bucket: details.bucket, ...(whole === undefined ? {} : { key: whole }) }, effect);
     const sdk = await import('@aws-sdk/client-s3');
     const client = clientFor(details, scope.runId, sdk, shared);
     try {
@@ -43,6 +45,9 @@ export function s3Port(scope: Scope, world: World, shared: S3Shared): S3Port {
 
   return {
     bucket: (connection) => bucketOf(world, connection),
+    exists: (connection) => send(connection, 'HeadBucket', undefined, (client, sdk, { Bucket }) => bucketExists(client, sdk, Bucket, scope.signal)),
+    make: (connection) => send(connection, 'CreateBucket', undefined, (client, sdk) => makeBucket(client, sdk, bucketOf(world, connection), scope.runId, scope.signal), 'create'),
+    remove: (connection) => send(connection, 'DeleteBucket', undefined, (client, sdk, { Bucket }) => removeBucket(client, sdk, Bucket, scope.runId, scope.signal), 'destroy'),
     versioning: (connection) =>
       send(connection, 'GetBucketVersioning', undefined, async (client, { GetBucketVersioningCommand }, { Bucket }) => {
         const { Status } = await client.send(new GetBucketVersioningCommand({ Bucket }), { abortSignal: scope.signal });

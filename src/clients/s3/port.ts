@@ -22,11 +22,16 @@ export interface ObjectFacts {
 }
 
 /**
- * Objects in the bucket of a connection, read only. Keys start at the connection's prefix. Throws the StepErrors of
+ * Objects in the bucket of a connection, read only, and the bucket itself. Keys start at the connection's prefix. Throws the StepErrors of
  * clients/aws/port.ts, and `object-too-large`.
  */
 export interface S3Port {
   bucket(connection: string): BucketDetails;
+  exists(connection: string): Promise<boolean>;
+  /** Makes the bucket, tagged with this run, versioned, encrypted and closed to the public. */
+  make(connection: string): Promise<void>;
+  /** Removes the bucket with every version in it, if this run made it; "not found" is fine. Throws StepError `not-our-bucket`. */
+  remove(connection: string): Promise<void>;
   /** `suspended`: new writes make no version any more. */
   versioning(connection: string): Promise<'enabled' | 'suspended' | 'off'>;
   /** All versions of one object, newest first; empty where there never was one. */

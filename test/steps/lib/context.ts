@@ -13,6 +13,7 @@ import { postgresPort, postgresShared } from '../../../src/clients/postgres/adap
 import { processPort } from '../../../src/clients/process/adapter.js';
 import { s3Port, s3Shared } from '../../../src/clients/s3/adapter.js';
 import { infrastructurePort, infrastructureShared } from '../../../src/clients/terraform/adapter.js';
+import { terragruntPort, terragruntShared } from '../../../src/clients/terragrunt/adapter.js';
 import '../../../src/clients/ports.js';
 import { systemClock } from '../../../src/engine/clock.js';
 import type { Ports, StepContext } from '../../../src/engine/define-step.js';
@@ -46,6 +47,7 @@ export function realPorts({ scope = scopeFor(), world = new LiveWorld(), endpoin
     ec2: ec2Port(scope, world, aws),
     infrastructure: infrastructurePort(scope, world, infrastructureShared(), processPort(scope)),
     s3: s3Port(scope, world, s3Shared()),
+    terragrunt: terragruntPort(scope, world, terragruntShared(), processPort(scope)),
   };
 }
 

@@ -1,0 +1,220 @@
+import { readFile, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { GuardError, StepError } from '../../engine/errors.js';
+import type { Effect } from '../../engine/define-step.js';
+import type { Scope } from '../../engine/scope.js';
+import type { World } from '../../engine/world.js';
+import type { ProcessPort } from '../process/port.js';
+import { runTool, type ToolResult } from '../terraform/command.js';
+import { failure } from '../terraform/errors.js';
+import { announcedLocks, notThatLock } from '../terraform/locks.js';
+import { stateFacts } from '../terraform/state.js';
+import { versionOf } from '../terraform/adapter.js';
+import { codeOf } from './code.js';
+import { stackOf, type TerragruntDetails } from './details.js';
+import { draftFolder, keepPlan, planFolder, savedPlan } from './plans.js';
+import type { StackHow, TerragruntPort, UnitRun } from './port.js';
+import { readReport, readUnits, unitOfLine } from './report.js';
+import { readTerragruntVersion, unitArguments } from './versions.js';
+
+type Working = TerragruntDetails & { readonly work: string };
+type Env = Readonly<Record<string, string>>;
+
+/** What the ports of all scopes of one process share: commands that are being ended, by their mark. */
+export interface TerragruntShared {
+  readonly running: Map<string, Set<Promise<unknown>>>;
+}
+
+export function terragruntShared(): TerragruntShared {
+  return { running: new Map() };
+}
+
+export function terragruntPort(scope: Scope, world: World, shared: TerragruntShared, process: ProcessPort): TerragruntPort {
+  const detailsOf = (connection: string) => stackOf(world, connection);
+  const workOf = (connection: string): Working => {
+    const { work, ...details } = detailsOf(connection);
+    if (work === undefined) throw new StepError('no-such-connection', `connection ${connection} is not there yet`);
+    return { ...details, work };
+  };
+
+  const run = async (connection: string, args: readonly string[], { effect, env, cwd, okExitCodes, how }: { effect: Effect; env: Env; cwd?: string; okExitCodes?: readonly number[]; how?: StackHow }, signal: AbortSignal): Promise<ToolResult> => {
+    const details = detailsOf(connection);
+    await scope.access({ kind: 'infrastructure', connection }, effect);
+    const log = how === undefined || details.work === undefined ? {} : { TF_LOG_CORE: 'info', TF_LOG_PATH: logFile(details.work, how.mark) };
+    const ended = runTool(
+      process,
+      {
+        program: details.command,
+        args,
+        cwd: join(details.directory, cwd ?? '.'),
+        effect,
+        env: { ...details.env, ...env, ...log },
+        secretEnv: details.secretEnv,
+        ...(okExitCodes === undefined ? {} : { okExitCodes }),
+        ...(how === undefined ? {} : { mark: how.mark, onLine: (line) => how.onLine?.(line) }),
+      },
+      signal,
+    );
+    return how === undefined ? ended : noted(shared, how.mark, ended);
+  };
+
+  /** `run --all`: resolves to the report, unless there is none. */
+  const runAll = async (connection: string, { report, flags, units, command, effect, env, how }: { report: string; flags?: readonly string[]; units: readonly string[] | undefined; command: readonly string[]; effect: Effect; env: Env; how: StackHow }, signal: AbortSignal): Promise<{ readonly exitCode: number; readonly runs: UnitRun[]; readonly stderr: string }> => {
+    const details = workOf(connection);
+    const seen = new Set<string>();
+    const watching: StackHow = {
+      ...how,
+      onLine(line) {
+        how.onLine?.(line);
+        const unit = unitOfLine(line);
+        if (unit === undefined || seen.has(unit)) return;
+        seen.add(unit);
+        how.onUnit?.(unit);
+      },
+    };
+    await rm(report, { force: true });
+    const args = ['run', '--all', ...common(details), '--report-file', report, '--report-format', 'json', '--parallelism', String(details.parallelism), ...(flags ?? []), ...unitArguments(details.terragrunt, units), '--', ...command];
+    const { exitCode, stderr } = await run(connection, args, { effect, env, okExitCodes: [0, 1, 2], how: watching }, signal);
+    const text = await readFile(report, 'utf8').catch(() => undefined);
+    if (text === undefined) throw failure('terragrunt', exitCode, stderr);
+    return { exitCode, runs: readReport(text), stderr };
+  };
+
+  /** One command in the folder of one unit. */
+  const inUnit = (connection: string, unit: string, command: readonly string[], effect: Effect, env: Env, signal: AbortSignal, how?: StackHow): Promise<ToolResult> =>
+    run(connection, ['run', ...common(workOf(connection)), '--', ...command], { effect, env, cwd: unit, ...(how === undefined ? {} : { how }) }, signal);
+
+  /** Some at a time, results in the order of `units`. */
+  const inEach = async <T>(connection: string, units: readonly string[], work: (unit: string) => Promise<T>): Promise<T[]> => {
+    const results: T[] = [];
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      for (let index = next++; index < units.length; index = next++) results[index] = await work(units[index] ?? '');
+    };
+    await Promise.all(Array.from({ length: Math.min(workOf(connection).parallelism, units.length) }, worker));
+    return results;
+  };
+
+  return {
+    directory: (connection) => detailsOf(connection).directory,
+    mayDestroy: (connection) => detailsOf(connection).mayDestroy,
+    async versions(connection) {
+      const { command, terraform, directory } = detailsOf(connection);
+      return { terragrunt: await terragruntVersion(process, command, directory, scope.signal), terraform: (await versionOf(process, terraform, directory, scope.signal)).version };
+    },
+    async units(connection, env, signal) {
+      const { stdout } = await run(connection, ['find', '--json', '--dag', '--dependencies', '--no-color', '--non-interactive'], { effect: 'read', env }, signal);
+      return readUnits(stdout);
+    },
+    code: (connection) => codeOf(detailsOf(connection).directory),
+    async plan(connection, request, how, signal) {
+      const { work, directory } = workOf(connection);
+      const code = await codeOf(directory);
+      const draft = await draftFolder(work, how.mark);
+      try {
+        const units = await this.units(connection, request.env, signal);
+        const command = ['plan', '-detailed-exitcode', '-no-color', ...(request.destroy ? ['-destroy'] : []), ...request.targets.map((target) => `-target=${target}`)];
+        const { runs, exitCode, stderr } = await runAll(connection, { report: draft.report, flags: ['--out-dir', draft.out, '--json-out-dir', draft.json], units: request.units, command, effect: 'read', env: request.env, how }, signal);
+        refuseFailures('plan', runs, exitCode, stderr);
+        const planned = runs.filter(({ result, reason }) => result === 'succeeded' && reason !== 'error ignored').map(({ unit }) => unit);
+        return { plan: await keepPlan(work, draft, request, planned, units, code), runs };
+      } finally {
+        await rm(draft.path, { recursive: true, force: true });
+      }
+    },
+    async saved(connection, id) {
+      const { work, directory } = workOf(connection);
+      return savedPlan(work, id, await codeOf(directory));
+    },
+    async apply(connection, plan, units, effect, how, signal) {
+      const { work } = workOf(connection);
+      const folder = planFolder(work, plan.id);
+      const report = join(work, `${how.mark}.apply.json`);
+      const { runs, exitCode, stderr } = await runAll(connection, { report, flags: ['--out-dir', folder.out], units, command: ['apply', '-no-color'], effect, env: plan.env, how }, signal);
+      // Without a report of a failure there is still the exit code.
+      if (exitCode !== 0 && runs.every(({ result }) => result === 'succeeded')) throw failure('terragrunt', exitCode, stderr);
+      return runs;
+    },
+    failureOf,
+    states: (connection, units, env, signal) =>
+      inEach(connection, units, async (unit) => {
+        const { stdout } = await inUnit(connection, unit, ['state', 'pull'], 'read', env, signal);
+        return { unit, state: stdout.trim() === '' ? null : stateFacts(stdout) };
+      }),
+    outputs: (connection, units, env, signal) =>
+      inEach(connection, units, async (unit) => {
+        const { stdout } = await inUnit(connection, unit, ['output', '-json', '-no-color'], 'read', env, signal);
+        const outputs = JSON.parse(stdout) as Record<string, { readonly sensitive?: boolean; readonly value?: unknown }>;
+        return { unit, outputs: Object.entries(outputs).map(([name, { sensitive = false, value }]) => ({ name, sensitive, ...(sensitive ? {} : { value }) })) };
+      }),
+    async destroyAll(connection, units, env, how, signal) {
+      const { work } = workOf(connection);
+      const { runs, exitCode, stderr } = await runAll(connection, { report: join(work, `${how.mark}.destroy.json`), units, command: ['destroy', '-no-color'], effect: 'destroy', env, how }, signal);
+      refuseFailures('destroy', runs, exitCode, stderr);
+      return runs;
+    },
+    async release(connection, mark, units, env, signal) {
+      // Told once already: a second signal would have Terraform drop everything, with its lock.
+      await Promise.allSettled(shared.running.get(mark) ?? new Set<Promise<unknown>>());
+      await process.endMarked(mark, undefined, 'SIGINT');
+      const { work } = workOf(connection);
+      const log = logFile(work, mark);
+      for (const id of await announcedLocks(log)) {
+        for (const unit of units) if (await isUnlocked(inUnit(connection, unit, ['force-unlock', '-force', id], 'modify', env, signal))) break;
+      }
+      await rm(log, { force: true });
+    },
+  };
+}
+
+/** The backend itself compares the ID with the lock's: false where the lock is another's, or there is none. */
+async function isUnlocked(command: Promise<unknown>): Promise<boolean> {
+  try {
+    await command;
+    return true;
+  } catch (error) {
+    if (error instanceof GuardError || !(error instanceof StepError) || !notThatLock.test(error.message)) throw error;
+    return false;
+  }
+}
+
+function noted<T>({ running }: TerragruntShared, mark: string, work: Promise<T>): Promise<T> {
+  const own = running.get(mark) ?? new Set();
+  running.set(mark, own.add(work));
+  return work.finally(() => own.delete(work));
+}
+
+/** Why units failed, in the words of Terraform (`state-locked` and the like); what never began because of it. */
+function failureOf(command: string, runs: readonly UnitRun[]): StepError | undefined {
+  const of = (result: string) => runs.filter((run) => run.result === result);
+  const [first, ...others] = of('failed');
+  const skipped = of('early exit');
+  if (first === undefined && skipped.length === 0) return undefined;
+  const names = (units: readonly UnitRun[]) => units.map(({ unit }) => unit).join(', ');
+  const rest = skipped.length === 0 ? [] : [`not begun (early exit): ${names(skipped)}`];
+  if (first === undefined) return new StepError('unit-failed', rest.join('; '));
+  const why = failure('terraform', 1, first.cause ?? '');
+  const words = [`${command} of unit ${first.unit}: ${why.message}`, ...(others.length === 0 ? [] : [`failed as well: ${names(others)}`]), ...rest];
+  return new StepError(why.code === 'terraform-failed' ? 'unit-failed' : why.code, words.join('; '), why.hint === undefined ? {} : { hint: why.hint });
+}
+
+function refuseFailures(command: string, runs: readonly UnitRun[], exitCode: number, stderr: string): void {
+  const found = failureOf(command, runs);
+  if (found !== undefined) throw found;
+  if (exitCode === 1) throw failure('terragrunt', exitCode, stderr);
+}
+
+export async function terragruntVersion(process: ProcessPort, command: string, cwd: string, signal: AbortSignal): Promise<string> {
+  return readTerragruntVersion((await runTool(process, { program: command, args: ['--version'], cwd, effect: 'read' }, signal)).stdout);
+}
+
+/** As many side by side as the machine has cores for, twice: units wait more than they work. */
+export const defaultParallelism = (): number => Math.max(2, 2 * availableParallelism());
+
+
+const logFile = (work: string, mark: string): string => join(work, `${mark}.log`);
+
+function common({ work, terraform }: Working): string[] {
+  return ['--non-interactive', '--no-color', '--download-dir', join(work, 'cache'), '--tf-path', terraform];
+}
