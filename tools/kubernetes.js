@@ -14,7 +14,8 @@ const packages = ['golang-go', 'etcd-server', 'make', 'rsync', 'jq', 'xz-utils']
 const commands = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubemark'];
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'muster-tests');
-const folder = join(cache, `kubernetes-${version}`);
+// The number tells our own settings apart.
+const folder = join(cache, `kubernetes-${version}-4`);
 const given = process.env.KUBEBUILDER_ASSETS;
 
 if (process.argv[2] === '--packages') {
@@ -71,6 +72,7 @@ function build() {
       CGO_ENABLED: '0',
     };
     adaptHollowNodes(tree);
+    mendMapIteration(tree);
     say(began, 'generating code');
     run(tree, 'make', ['generated_files'], env);
     const built = join(work, 'built');
@@ -89,18 +91,46 @@ function build() {
 }
 
 /**
- * Hollow nodes are kubelets without containers. As upstream sets them up they attach volumes themselves, listen on every address, and
- * a lost one is noticed late; real clusters leave attaching to the controller manager.
+ * Hollow nodes are kubelets without containers. As upstream sets them up all of one machine share a socket and keep their files in /tmp,
+ * they attach volumes themselves, listen on every address, and a lost one is noticed late. Real clusters leave attaching to the
+ * controller manager. To CSI drivers they name the path of the socket as authority, which only some HTTP/2 servers take.
  */
 function adaptHollowNodes(tree) {
-  const file = join(tree, 'pkg/kubemark/hollow_kubelet.go');
-  const settings = {
+  replaceIn(join(tree, 'pkg/kubemark/hollow_kubelet.go'), {
+    '"fmt"\n': '"fmt"\n\t"os"\n',
+    'MakeTempDirOrDie("hollow-kubelet.", "")': 'MakeTempDirOrDie("kubelet.", os.TempDir())',
     'c.EnableControllerAttachDetach = false': 'c.EnableControllerAttachDetach = true',
     'c.NodeStatusUpdateFrequency.Duration = 10 * time.Second': 'c.NodeStatusUpdateFrequency.Duration, c.NodeLeaseDurationSeconds = time.Second, 8',
     'c.Address = "0.0.0.0"': 'c.Address = "127.0.0.1"',
-  };
+  });
+  replaceIn(join(tree, 'pkg/kubelet/cri/remote/fake/endpoint.go'), {
+    'package fake\n': 'package fake\n\nimport "os"\n',
+    'return defaultUnixEndpoint, nil': 'return "unix://" + os.TempDir() + "/runtime.sock", nil',
+  });
+  const authority = { 'grpc.WithInsecure(),': 'grpc.WithInsecure(), grpc.WithAuthority("localhost"),' };
+  replaceIn(join(tree, 'pkg/kubelet/pluginmanager/operationexecutor/operation_generator.go'), authority);
+  replaceIn(join(tree, 'pkg/volume/csi/csi_client.go'), authority);
+}
+
+/**
+ * Its reflect2 is from before Go 1.18, since when the runtime wants to be given the iterator of a map: without this the API server
+ * dies of SIGSEGV as soon as it stores a custom resource. The members are those of the runtime's own hiter.
+ */
+function mendMapIteration(tree) {
+  const library = join(tree, 'vendor/github.com/modern-go/reflect2');
+  replaceIn(join(library, 'unsafe_link.go'), {
+    'm unsafe.Pointer) *hiter': 'm unsafe.Pointer, it *hiter)',
+    '\t// rest fields are ignored\n': '\tplaces [6]unsafe.Pointer\n\tnumbers [4]uintptr\n',
+  });
+  replaceIn(join(library, 'unsafe_map.go'), {
+    '\treturn &UnsafeMapIterator{\n': '\tit := new(hiter)\n\tmapiterinit(type2.rtype, *(*unsafe.Pointer)(obj), it)\n\treturn &UnsafeMapIterator{\n',
+    'mapiterinit(type2.rtype, *(*unsafe.Pointer)(obj)),': 'it,',
+  });
+}
+
+function replaceIn(file, changes) {
   let text = readFileSync(file, 'utf8');
-  for (const [from, to] of Object.entries(settings)) {
+  for (const [from, to] of Object.entries(changes)) {
     if (!text.includes(from)) throw new Error(`${file} has no ${from}`);
     text = text.replace(from, to);
   }

@@ -11,6 +11,7 @@ import { context, startControlPlane, type ControlPlane } from './control-plane.j
 import { startHollowNodes, zoneLabel, type HollowNodes, type NodeSpec } from './nodes.js';
 import { requestsTo, type Request } from './request.js';
 
+export type { HollowNodes, NodeSpec } from './nodes.js';
 export { ApiError, requestsTo, type KubernetesObject, type Request } from './request.js';
 
 const execute = promisify(execFile);
@@ -73,7 +74,7 @@ export interface Cluster {
 }
 
 export interface ClusterOptions {
-  /** Default: hollow-a in zone-a, hollow-b in zone-b. */
+  /** Default: hollow-a in eu-central-1a, hollow-b in eu-central-1b. */
   readonly nodes?: readonly NodeSpec[];
   /** Flags added to kube-apiserver and kube-controller-manager. */
   readonly apiServer?: readonly string[];
@@ -94,7 +95,7 @@ export async function startKubernetes(options: ClusterOptions = {}): Promise<Clu
 
 async function ownCluster(folder: string, options: ClusterOptions): Promise<Cluster> {
   if (binaries === undefined) throw new Error('obtain kubernetesComponent first');
-  const specs = options.nodes ?? [{ name: 'hollow-a', zone: 'zone-a' }, { name: 'hollow-b', zone: 'zone-b' }];
+  const specs = options.nodes ?? [{ name: 'hollow-a', zone: 'eu-central-1a' }, { name: 'hollow-b', zone: 'eu-central-1b' }];
   const users = makeUsers(specs.map(({ name }) => name));
   const plane = await startControlPlane(binaries, folder, users, options);
   const { request, server, auditLog, kubeconfig, restartApiServer } = plane;

@@ -32,3 +32,24 @@ export function service(name: string, options: { readonly port?: number } = {}):
 export function disruptionBudget(name: string, minAvailable: number | string): Record<string, unknown> {
   return { apiVersion: 'policy/v1beta1', kind: 'PodDisruptionBudget', metadata: { name }, spec: { minAvailable, selector: { matchLabels: { app: name } } } };
 }
+
+/** A volume of EBS in a zone, with the claim that it is bound to. */
+export function ebsVolume(name: string, namespace: string, volumeId: string, zone: string): { readonly volume: Record<string, unknown>; readonly claim: Record<string, unknown> } {
+  const spec = { accessModes: ['ReadWriteOnce'], storageClassName: '' };
+  return {
+    volume: {
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name },
+      spec: {
+        ...spec,
+        capacity: { storage: '1Gi' },
+        persistentVolumeReclaimPolicy: 'Retain',
+        claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name },
+        csi: { driver: 'ebs.csi.aws.com', volumeHandle: volumeId, fsType: 'ext4' },
+        nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'topology.kubernetes.io/zone', operator: 'In', values: [zone] }] }] } },
+      },
+    },
+    claim: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name }, spec: { ...spec, resources: { requests: { storage: '1Gi' } }, volumeName: name } },
+  };
+}
