@@ -28,6 +28,7 @@ export function makeUsers(nodes: readonly string[]): Users {
     gitops: user('system:serviceaccount:argocd:argocd-application-controller', masters),
     autoscaler: user('system:serviceaccount:kube-system:horizontal-pod-autoscaler', masters),
     attacher: user('system:serviceaccount:kube-system:ebs-csi-controller-sa', masters),
+    cnpg: user('system:serviceaccount:cnpg-system:cnpg-manager', masters),
     drill: user('muster-drill', ['drills']),
     'controller-manager': user('system:kube-controller-manager', []),
     scheduler: user('system:kube-scheduler', []),

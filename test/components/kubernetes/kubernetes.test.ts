@@ -40,6 +40,18 @@ describeKubernetes('the cluster that suites run on', () => {
     expect(entry?.requestReceivedTimestamp).toMatch(/\.\d{6}Z$/);
   });
 
+  test('it takes custom resources', async () => {
+    const schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+    await cluster.request('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+      metadata: { name: 'things.muster.invalid' },
+      spec: { group: 'muster.invalid', scope: 'Namespaced', names: { plural: 'things', singular: 'thing', kind: 'Thing' }, versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }] },
+    });
+    const things = `/apis/muster.invalid/v1/namespaces/${namespace}/things`;
+    const made = () => cluster.request('POST', things, { apiVersion: 'muster.invalid/v1', kind: 'Thing', metadata: { generateName: 'a-', labels: { a: '1', b: '2' } }, spec: { c: { d: [1, { e: 'f' }] } } }).then(({ spec }) => spec, () => undefined);
+    await expect.poll(made, { timeout: 30_000 }).toEqual({ c: { d: [1, { e: 'f' }] } });
+    await cluster.request('DELETE', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.muster.invalid');
+  });
+
   test('rights are those of roles, and a token ends when it says', async (context) => {
     const { own } = cluster;
     if (own === null) return context.skip();
