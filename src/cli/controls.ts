@@ -58,7 +58,8 @@ async function factsOf(root: string, drill: BundleSummary, signers: readonly All
     drill,
     ageDays: Math.floor((now.getTime() - Date.parse(drill.startedAt ?? '')) / 86_400_000),
     seal: words(await readSeal(bundle, signers, now), 'signed', 'unsigned'),
-    reviewers: approvals.map(({ file, signature }) => `${file}: ${words(signature, 'signed', 'not signed')}`),
+    approvers: approvals.filter(({ kind }) => kind === 'approval').map(({ file, signature }) => `${file}: ${words(signature, 'signed', 'not signed')}`),
+    reviewers: approvals.filter(({ kind }) => kind !== 'approval').map(({ file, signature, says }) => `${file}: ${words(signature, 'signed', 'not signed')}${says === '' ? '' : `, ${says}`}`),
     sound: defects.length === 0 && derived?.verdict === drill.verdict,
   };
 }

@@ -6,7 +6,7 @@ import { readAcceptances, writeAcceptance } from '../evidence/history/acceptance
 import { openSigner } from '../evidence/signer.js';
 import { verifyBundle } from '../evidence/verify.js';
 import { findingsJson, findingsMarkdown, findingsText } from '../report/history/findings-text.js';
-import { findingId, findingsOf } from '../report/history/findings.js';
+import { findingId, findingsOf, type FindingsList } from '../report/history/findings.js';
 import type { BundleSummary, History } from '../report/history/types.js';
 import { createStyle, wantsColour } from '../report/style.js';
 import { visible } from '../report/visible.js';
@@ -33,11 +33,28 @@ export interface FindingsArgs {
  */
 export async function findings(args: FindingsArgs, io: CommandIo): Promise<number> {
   const now = args.asOf === undefined ? new Date() : parseTime(args.asOf, '--as-of');
-  const all = await readEvidence(args.evidenceDir, io);
-  const history: History = { ...all, bundles: all.bundles.filter(({ startedAt }) => startedAt === null || Date.parse(startedAt) <= now.getTime()) };
-  const digests = new Map(history.bundles.flatMap((bundle) => bundle.reasons.map(({ code, step }) => [findingId(bundle.sha256, code, step ?? null), bundle.sha256] as const)));
+  const { history, digests } = await found(args, now, io);
   if (args.accept !== undefined) return accept(args.accept, args, history, digests, io);
+  const list = await decided(args, now, io);
+  const shown = args.all ? list.findings : list.findings.filter(({ state, problems }) => state === 'open' || problems.length > 0);
+  if (args.format === 'json') io.stdout(findingsJson(list));
+  else io.stdout(args.format === 'markdown' ? findingsMarkdown(list, shown) : findingsText(list, shown, createStyle(wantsColour(process.stdout.isTTY, io.env))));
+  for (const { folder, why } of history.unreadable) io.stderr(`${visible(`${folder}: left out: ${why}`)}\n`);
+  return list.orphans.length + history.unreadable.length > 0 || list.findings.some(({ overdue, problems }) => overdue || problems.length > 0) ? 1 : 0;
+}
 
+type Where = Pick<FindingsArgs, 'file' | 'evidenceDir' | 'allowedSigners'>;
+
+/** The drills up to a moment, and which bundle each of their findings comes from. */
+async function found({ evidenceDir }: Where, now: Date, io: CommandIo): Promise<{ history: History; digests: Map<string, string> }> {
+  const all = await readEvidence(evidenceDir, io);
+  const history: History = { ...all, bundles: all.bundles.filter(({ startedAt }) => startedAt === null || Date.parse(startedAt) <= now.getTime()) };
+  return { history, digests: new Map(history.bundles.flatMap((bundle) => bundle.reasons.map(({ code, step }) => [findingId(bundle.sha256, code, step ?? null), bundle.sha256] as const))) };
+}
+
+/** Every finding, and what was decided about it. Throws UsageError; DocumentError for a wrong findings.yaml. */
+export async function decided(args: Where, now: Date, io: CommandIo): Promise<FindingsList> {
+  const { history, digests } = await found(args, now, io);
   const file = resolve(io.cwd, args.file);
   const kept = (await access(file).then(() => true, () => false)) ? (await loadFindings(args.file, io.cwd)).findings : [];
   const signers = await readSigners(args.allowedSigners, io);
@@ -51,12 +68,7 @@ export async function findings(args: FindingsArgs, io: CommandIo): Promise<numbe
     }
     return known;
   };
-  const list = await findingsOf({ bundles: history.bundles, kept, acceptances: await readAcceptances(history.root, digests, signers, now), sound, now });
-  const shown = args.all ? list.findings : list.findings.filter(({ state, problems }) => state === 'open' || problems.length > 0);
-  if (args.format === 'json') io.stdout(findingsJson(list));
-  else io.stdout(args.format === 'markdown' ? findingsMarkdown(list, shown) : findingsText(list, shown, createStyle(wantsColour(process.stdout.isTTY, io.env))));
-  for (const { folder, why } of history.unreadable) io.stderr(`${visible(`${folder}: left out: ${why}`)}\n`);
-  return list.orphans.length + history.unreadable.length > 0 || list.findings.some(({ overdue, problems }) => overdue || problems.length > 0) ? 1 : 0;
+  return findingsOf({ bundles: history.bundles, kept, acceptances: await readAcceptances(history.root, digests, signers, now), sound, now });
 }
 
 async function accept(id: string, { until, because, key }: FindingsArgs, { root }: History, digests: ReadonlyMap<string, string>, io: CommandIo): Promise<number> {

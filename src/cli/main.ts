@@ -161,7 +161,19 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
     .description('Print the report of a bundle')
     .addOption(new Option('--format <format>', 'how to print it').choices(['html', 'markdown', 'json', 'junit', 'oscal', 'csv', 'pdf']).default('markdown'))
     .option('--out <file>', 'write it to a file')
-    .action(async (bundle: string, options: { format: string; out?: string }) => done(await (await import('./report.js')).report({ bundle, ...options }, io)));
+    .option('--findings <file>', 'findings.yaml: add owner, due day, ticket and state of each finding')
+    .option('--allowed-signers <file>', 'with --findings: whose acceptances of a risk count')
+    .action(async (bundle: string, options: { format: string; out?: string; findings?: string; allowedSigners?: string }) => done(await (await import('./report.js')).report({ bundle, ...options }, io)));
+
+  program
+    .command('review <bundle>')
+    .description('Sign that you have read a bundle, and what you conclude; the seal stays as it is')
+    .requiredOption('--key <file>', 'your SSH key (ed25519 or ecdsa), or its .pub when ssh-agent holds it')
+    .option('--as <who>', 'who you are; default: whom the allowed signers say the key belongs to')
+    .option('--reject', 'you do not accept it as evidence', false)
+    .option('--comment <text>', 'why, or what should be done', '')
+    .option('--allowed-signers <file>', 'whose keys are whose (ssh-keygen format)')
+    .action(async (bundle: string, options: { key: string; as?: string; reject: boolean; comment: string; allowedSigners?: string }) => done(await (await import('./review.js')).review({ bundle, ...options }, io)));
 
   program
     .command('send <bundle>')

@@ -1,5 +1,6 @@
 import { canonicalJson, sha256 } from '../engine/canonical.js';
 import { messageOf } from '../engine/errors.js';
+import type { PlanApproval } from './approval-document.js';
 import { parseJson } from './parse.js';
 import { signerOf, type AllowedSigner } from './ssh/allowed-signers.js';
 import { fingerprint, type SshSigner } from './ssh/keys.js';
@@ -8,16 +9,7 @@ import { parseSshSignature, sshSign, sshVerify, type SshSignature } from './ssh/
 export const approvalNamespace = 'muster-approval';
 
 /** What is signed: one line of canonical JSON that names the plan's digest. */
-export interface Approval {
-  readonly schema: 'muster/approval/v1';
-  /** Digest of the plan's binding. */
-  readonly plan: string;
-  readonly runbook: string;
-  readonly environment: string;
-  /** As the approver gave it: who it really was says the key. */
-  readonly approver: string;
-  readonly at: string;
-}
+export type Approval = PlanApproval;
 
 /** An approval with its signature, each the text of a file. `file`: the name without folder, `approval-<who>.json`. */
 export interface ApprovalFiles {

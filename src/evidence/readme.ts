@@ -88,8 +88,10 @@ A command that prints nothing and exits 0 found nothing wrong; the exceptions sa
 
     test ! -e sig/seal.tsr || openssl ts -verify -in sig/seal.tsr -data sig/seal.sig -CAfile "$TIMESTAMP_CA"
 
-Approvals (sig/approval-*.json) are signed each for itself, with the namespace muster-approval, by
-people whom ALLOWED_SIGNERS may name too.
+8. Approvals of the plan and reviews of this bundle, sig/approval-*.json: signed each for itself, by people whom
+   ALLOWED_SIGNERS names too. Each names the digest of the plan or of tagmanifest-sha256.txt; "Good" is printed for each.
+
+    for file in sig/approval-*.json; do test ! -e "$file" || (grep -qF -e "$(sha256sum < tagmanifest-sha256.txt | cut -c1-64)" -e "$(grep -o '"digest":"[0-9a-f]*"' data/plan.json | tail -n 1 | cut -d '"' -f 4)" "$file" && who=$(ssh-keygen -Y find-principals -f "$ALLOWED_SIGNERS" -s "$file.sig" | head -n 1) && ssh-keygen -Y verify -f "$ALLOWED_SIGNERS" -I "$who" -n muster-approval -s "$file.sig" < "$file") || { echo "$file is not signed by any of the allowed signers"; exit 1; }; done
 
 Without a seal all this proves consistency only: whoever rewrites the whole bundle can make it
 consistent again. Keep a copy, or the hash of tagmanifest-sha256.txt, where the operator cannot write.

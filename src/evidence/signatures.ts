@@ -5,6 +5,7 @@ import type { DrillEvent } from '../engine/events.js';
 import type { Plan } from '../engine/plan-document.js';
 import { approvalNamespace } from './approval.js';
 import { parseJson } from './parse.js';
+import { signOffOf } from './review.js';
 import { approvalPath, type Defect, type ReadBundle } from './reader.js';
 import { checkSeal, type Seal } from './seal.js';
 import { sealFile, timestampFile } from './seal-files.js';
@@ -40,7 +41,7 @@ export async function checkSignatures(bundle: ReadBundle, { plan, events, drill 
   if (seal === null) notes.push('UNSIGNED, consistency only: whoever rewrites journal, verdict and manifests together is not found out.');
   else if (seal.principal !== null) checked.push(`the seal and both in-toto statements: signed by ${seal.principal} (${seal.fingerprint})`);
   else notes.push(`Sealed with ${seal.fingerprint}, but nothing says whose key that is, so this shows consistency only: give --allowed-signers, a file from somebody you trust.`);
-  checkApprovals(bundle, plan, signers, findings);
+  checkApprovals(bundle, plan, drill, signers, findings);
   return seal;
 }
 
@@ -64,7 +65,7 @@ async function timeOf({ texts, token }: ReadBundle, ca: string | undefined, { de
 }
 
 /** Approvals come before or after the seal and are not under it: each stands for itself by its own signature. */
-function checkApprovals({ texts, digests }: ReadBundle, plan: Plan | undefined, signers: readonly AllowedSigner[] | undefined, { defects, notes, checked }: Findings): void {
+function checkApprovals({ texts, digests }: ReadBundle, plan: Plan | undefined, drill: Drill | undefined, signers: readonly AllowedSigner[] | undefined, { defects, notes, checked }: Findings): void {
   const files = new Set([...digests.keys()].flatMap((path) => approvalPath.exec(path)?.[1] ?? []));
   const say = (file: string, detail: string) => defects.push({ code: 'approval-broken', file, detail });
   for (const file of files) {
@@ -82,10 +83,17 @@ function checkApprovals({ texts, digests }: ReadBundle, plan: Plan | undefined, 
       const concerns = [plan?.digest, digests.get(tagManifest)?.sha256];
       const named = typeof value === 'object' && value !== null ? Object.values(value) : [];
       if (plan !== undefined && !named.some((member) => typeof member === 'string' && concerns.includes(member))) say(file, 'it names neither the plan of this run nor the digest of this bundle');
+      const signed = signOffOf(value);
+      if (signed.kind === 'approval' && plan !== undefined && signed.plan !== plan.digest) say(file, 'it approves another plan');
+      if (signed.kind === 'review') {
+        if (signed.review.bundle !== digests.get(tagManifest)?.sha256) say(file, 'it reviews another bundle');
+        else if (drill !== undefined && (signed.review.run !== drill.run || signed.review.verdict !== drill.verdict)) say(file, `it says that ${signed.review.run} is ${signed.review.verdict}; this is ${drill.run}, ${drill.verdict}`);
+      }
+      const what = signed.kind === 'review' ? `review, ${signed.review.conclusion}` : signed.kind === 'approval' ? 'approval of the plan' : 'signed document of another form';
       const principal = signers === undefined ? undefined : principalOf(signers, signature.publicKey, approvalNamespace, Date.now());
-      if (signers === undefined) notes.push(`${file} is signed with ${key}; nothing says whose key that is.`);
+      if (signers === undefined) notes.push(`${file} (${what}) is signed with ${key}; nothing says whose key that is.`);
       else if (principal === undefined) defects.push({ code: 'wrong-signer', file: `${file}.sig`, detail: `${key} is not among the allowed signers for ${approvalNamespace}` });
-      else checked.push(`${file}: signed by ${principal} (${key})`);
+      else checked.push(`${file}: signed by ${principal} (${key}), ${what}`);
     } catch (error) {
       say(file, messageOf(error));
     }

@@ -3,6 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findings, type FindingsArgs } from '../../src/cli/findings.js';
+import { report } from '../../src/cli/report.js';
 import { DocumentError, UsageError } from '../../src/engine/errors.js';
 import { compareVersions } from '../../src/report/history/findings.js';
 import { workFolder } from '../evidence/lib/bundle.js';
@@ -48,6 +49,14 @@ const closing = async (options: DrillOptions) => {
   keep(`closedBy: ${basename(bundle)}`);
   return bundle;
 };
+
+it('a report that is given findings.yaml says who sees to what, until when and in which ticket', async () => {
+  keep('owner: alice', 'due: "2027-01-31"', 'ticket: OPS-7', 'severity: high');
+  const { out, io } = capture(folder.path);
+  for (const format of ['html', 'markdown']) expect(await report({ bundle: failed, format, findings: 'findings.yaml' }, io)).toBe(0);
+  expect(out.stdout.match(new RegExp(`${id}: open; owner alice; due 2027-01-31; ticket OPS-7; severity high`, 'g'))).toHaveLength(2);
+  await expect(report({ bundle: failed, format: 'html', findings: 'nowhere.yaml' }, io)).rejects.toThrow(UsageError);
+});
 
 describe('muster findings', () => {
   it('lists each reason of a drill that did not pass, with the same id every time', async () => {

@@ -178,7 +178,12 @@ describe('an approval beside the seal', () => {
     expect(defects).toEqual([]);
     expect(checked.join('\n')).toContain('sig/approval-bob.json: signed by bob');
     expect(await codes(copy, person('alice').signers)).toEqual(['wrong-signer']);
-    expect(runReadme(copy, { ALLOWED_SIGNERS: person('alice').file, SIGNER: 'alice' }).code).toBe(0);
+    const everybody = join(copy, '..', 'everybody');
+    writeFileSync(everybody, readFileSync(person('alice').file, 'utf8') + readFileSync(person('bob').file, 'utf8'));
+    const read = runReadme(copy, { ALLOWED_SIGNERS: everybody, SIGNER: 'alice' });
+    expect([read.code, read.stdout]).toEqual([0, expect.stringMatching(/Good "muster-approval" signature for bob/)]);
+    const stranger = runReadme(copy, { ALLOWED_SIGNERS: person('alice').file, SIGNER: 'alice' });
+    expect([stranger.code, stranger.stdout]).toEqual([1, expect.stringContaining('sig/approval-bob.json is not signed by any of the allowed signers')]);
   });
 
   it.each([

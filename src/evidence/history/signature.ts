@@ -1,5 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseJson } from '../parse.js';
+import { signOffOf, type SignOff } from '../review.js';
 import { principalOf, type AllowedSigner } from '../ssh/allowed-signers.js';
 import { fingerprint } from '../ssh/keys.js';
 import { parseSshSignature, sshVerify } from '../ssh/sshsig.js';
@@ -16,6 +18,10 @@ export type Signature =
 export interface Approval {
   readonly file: string;
   readonly signature: Signature;
+  /** What it says it is: `approval` of the plan before the run, `review` of the bundle after it. */
+  readonly kind: SignOff['kind'];
+  /** Of a review: accepted or rejected, and why; else empty. */
+  readonly says: string;
 }
 
 export const approvalNamespace = 'muster-approval';
@@ -32,9 +38,19 @@ export async function readApprovals(bundle: string, signers: readonly AllowedSig
   const approvals: Approval[] = [];
   for (const name of names.filter((each) => /^approval-.+\.json$/.test(each)).toSorted()) {
     const file = join(bundle, 'sig', name);
-    approvals.push({ file: `sig/${name}`, signature: await signatureOver(file, `${file}.sig`, approvalNamespace, signers, now) });
+    approvals.push({ file: `sig/${name}`, signature: await signatureOver(file, `${file}.sig`, approvalNamespace, signers, now), ...(await contentOf(file)) });
   }
   return approvals;
+}
+
+async function contentOf(file: string): Promise<Pick<Approval, 'kind' | 'says'>> {
+  try {
+    const signed = signOffOf(parseJson(await readSmall(file, 'what is signed')));
+    return { kind: signed.kind, says: signed.kind !== 'review' ? '' : `${signed.review.conclusion} on ${signed.review.at.slice(0, 10)}${signed.review.comment === '' ? '' : `: ${signed.review.comment}`}` };
+  } catch {
+    // Its signature does not hold then, or verification says what is wrong with it.
+    return { kind: 'other', says: '' };
+  }
 }
 
 /** Checks the signature file `signature` over the bytes of `file`. */

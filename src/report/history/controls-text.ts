@@ -22,23 +22,23 @@ export function controlsText({ frameworks, unmapped }: ControlMatrix, style: Sty
   return lines.map((line) => `${line}\n`).join('');
 }
 
-function drillLines({ drill, ageDays, seal, reviewers, sound }: ControlDrill, style: Style): string[] {
+function drillLines({ drill, ageDays, seal, approvers, reviewers, sound }: ControlDrill, style: Style): string[] {
   const verdict = sound ? tone(drill.verdict, style)(drill.verdict) : style.bad('DOES NOT VERIFY');
   return [
     `    ${verdict}  RTO ${figure(drill.rto)}, RPO ${figure(drill.rpo)}  ${age(ageDays)}  ${visible(`${drill.runbook.name} ${drill.runbook.version} in ${drill.environment.name}${drill.environment.sandbox ? ' (sandbox)' : ''}`)}`,
-    style.dim(`      ${visible(drill.run)}; ${visible(seal)}; ${reviewers.length === 0 ? 'no review' : visible(reviewers.join('; '))}`),
+    style.dim(`      ${visible(drill.run)}; ${visible(seal)}; ${approvers.length === 0 ? '' : `plan approved: ${visible(approvers.join('; '))}; `}${reviewers.length === 0 ? 'no review' : `reviewed: ${visible(reviewers.join('; '))}`}`),
   ];
 }
 
 export function controlsMarkdown({ frameworks, unmapped }: ControlMatrix): string {
   const row = (id: string, title: string, drills: readonly ControlDrill[]) =>
     drills.length === 0
-      ? [[markdownText(id), markdownText(title), 'no drill', '', '', '', '', '']]
-      : drills.map(({ drill, ageDays, seal, reviewers, sound }) => [
+      ? [[markdownText(id), markdownText(title), 'no drill', '', '', '', '', '', '']]
+      : drills.map(({ drill, ageDays, seal, approvers, reviewers, sound }) => [
           markdownText(id), markdownText(title), markdownCode(drill.run), sound ? drill.verdict : '**does not verify**', `${figure(drill.rto)} / ${figure(drill.rpo)}`,
-          markdownText(seal), markdownText(reviewers.length === 0 ? 'none' : reviewers.join('; ')), age(ageDays),
+          markdownText(seal), markdownText(approvers.length === 0 ? 'none' : approvers.join('; ')), markdownText(reviewers.length === 0 ? 'none' : reviewers.join('; ')), age(ageDays),
         ]);
-  const table = (rows: readonly (readonly string[])[]) => markdownTable(['Control', '', 'Drill', 'Verdict', 'RTO / RPO', 'Signature', 'Reviewer', 'Age'], rows);
+  const table = (rows: readonly (readonly string[])[]) => markdownTable(['Control', '', 'Drill', 'Verdict', 'RTO / RPO', 'Signature', 'Plan approved', 'Reviewed', 'Age'], rows);
   const blocks = frameworks.flatMap(({ metadata, rows }) => [`## ${markdownText(metadata.title)}`, `Source: ${markdownText(metadata.source)} (${metadata.checked}).${metadata.note === undefined ? '' : ` ${markdownText(metadata.note)}`}`, table(rows.flatMap(({ id, title, drills }) => row(id, title, drills)))]);
   if (unmapped.length > 0) blocks.push('## Named by runbooks, in no mapping', table(unmapped.flatMap(({ id, drills }) => row(id, '', drills))));
   return `${[...blocks, disclaimer].join('\n\n')}\n`;

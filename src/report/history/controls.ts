@@ -5,7 +5,9 @@ import type { BundleSummary } from './types.js';
 export interface SignatureFacts {
   /** In words: `signed by kim`, `unsigned`. */
   readonly seal: string;
-  /** Who approved or reviewed it, by their own signatures beside the seal. */
+  /** Who approved the plan before the run, by their own signatures. */
+  readonly approvers: readonly string[];
+  /** Who reviewed the bundle after it. */
   readonly reviewers: readonly string[];
   readonly sound: boolean;
 }

@@ -7,6 +7,13 @@ const day = (finding: Finding) => finding.drill.startedAt?.slice(0, 10) ?? '';
 const stateWords = ({ state, overdue }: Finding) => (overdue ? 'OVERDUE' : state);
 const maxDetails = 3;
 
+/** A finding's life in a line: `OVERDUE; owner alice; due 2027-01-31; ticket OPS-7`. */
+export function decidedWords(finding: Finding): string {
+  const { kept, because, problems } = finding;
+  const facts = [['owner', kept?.owner], ['due', kept?.due], ['ticket', kept?.ticket], ['severity', kept?.severity]].flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
+  return [because === null ? stateWords(finding) : `${stateWords(finding)}: ${because}`, ...(facts.length === 0 && finding.state === 'open' ? ['no owner, no due day'] : facts), ...problems].join('; ');
+}
+
 export function findingsText({ findings, orphans }: FindingsList, shown: readonly Finding[], style: Style): string {
   const lines = shown.flatMap((finding) => {
     const colour = finding.state !== 'open' ? style.dim : finding.overdue ? style.bad : style.warn;
