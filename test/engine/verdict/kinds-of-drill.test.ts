@@ -1,7 +1,7 @@
 import Value from 'typebox/value';
 import { describe, expect, it } from 'vitest';
 import { DrillSchema } from '../../../src/engine/drill.js';
-import { at, codes, data, drop, dropType, entry, faultAt, objectives, passing, probe, record, utc, verdictOf, type Story } from './drill-builder.js';
+import { at, codes, data, drop, dropType, entry, evidence, faultAt, objectives, passing, probe, record, utc, verdictOf, type Story } from './drill-builder.js';
 
 const healthy = (story: Story, from: number, value: boolean, to = 99_000) => {
   for (const one of data(story, 'probe.sample')) if (one.sent.at >= utc(from) && one.sent.at < utc(to)) Object.assign(one, { read: value, write: value });
@@ -125,6 +125,51 @@ describe('without ledger and samples', () => {
     const drill = verdictOf(story);
     expect(drill.rpo).toMatchObject({ basis: 'derived', valueMs: 345, lost: null, status: 'met' });
     expect(drill.notProved).toContain('Loss counted in rows: no ledger was kept.');
+  });
+});
+
+describe('a volume that was made from a snapshot', () => {
+  const swapped = (startedMs: number) => {
+    const story = passing();
+    kind(story, 'declared');
+    story.plan.binding.probes = story.plan.binding.probes.filter(({ id }) => id !== 'ledger');
+    story.plan.binding.requiredEvidence = [];
+    dropType(story, 'ledger.row', 'ledger.recovered');
+    story.entries = story.entries.filter(({ type, data: of }) => type !== 'evidence.recorded' || !['backup', 'restore-target', 'wal-end'].includes((of as { kind: string }).kind));
+    const snapshot = { connection: 'aws', snapshot: 'snap-1', origin: 'schedule', startedAt: utc(startedMs), owner: '123456789012', state: 'completed', tier: 'standard', volume: 'vol-1', sizeGiB: 8, encrypted: true, rule: 'the newest', seed: null } as const;
+    const other = { ...snapshot, snapshot: 'snap-0', startedAt: utc(4000) };
+    const swap = { connection: 'cluster', workload: 'StatefulSet shop/db', claim: 'shop/data-db-0', from: 'vol-1', to: 'vol-2', snapshot: 'snap-1', zone: 'eu-central-1a' } as const;
+    story.entries.push(evidence(6100, 'volume-snapshot', snapshot, 'restore'), evidence(6150, 'volume-snapshot', other, 'restore'), evidence(6200, 'volume', { connection: 'aws', volume: 'vol-2', snapshot: 'snap-1', zone: 'eu-central-1a', type: 'gp3', sizeGiB: 8, encrypted: true }, 'restore'), evidence(7900, 'volume-swap', swap, 'restore'));
+    story.entries.sort((a, b) => a.at - b.at);
+    return story;
+  };
+
+  it('holds data as old as the StartTime of the snapshot that it came from, and of no other', () => {
+    const story = swapped(faultAt - 40_000);
+    objectives(story, 60_000, 60_000);
+    expect(verdictOf(story).rpo).toMatchObject({ basis: 'derived', valueMs: 40_000, lost: null, status: 'met', stores: [{ store: 'shop/data-db-0', lastRecoveredAckAt: utc(faultAt - 40_000) }] });
+  });
+
+  it('misses the objective with an older snapshot', () => {
+    const story = swapped(faultAt - 61_000);
+    objectives(story, 60_000, 60_000);
+    expect(codes(verdictOf(story))).toContain('rpo-missed');
+  });
+
+  it('is measured by nothing where no evidence says when its snapshot was taken', () => {
+    const story = swapped(faultAt - 40_000);
+    objectives(story, 60_000, 60_000);
+    record(story, 'volume-swap').snapshot = 'snap-2';
+    const drill = verdictOf(story);
+    expect(drill.rpo).toMatchObject({ valueMs: null, status: 'not-measured' });
+    expect(codes(drill)).toContain('rpo-not-measured');
+  });
+
+  it('proves no schedule where the drill made the snapshot itself', () => {
+    const story = swapped(faultAt - 40_000);
+    story.plan.binding.environment.sandbox = false;
+    record(story, 'volume-snapshot').origin = 'drill';
+    expect(codes(verdictOf(story))).toContain('backup-made-by-drill');
   });
 });
 
