@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}},"authenticated":{"type":"array","items":{"type":"object","required":["by","as"],"properties":{"by":{"enum":["operating-system","key"],"description":"key: the one that seals the bundle answered a challenge before the run"},"as":{"type":"string"}},"additionalProperties":false}},"machine":{"type":"object","required":["cpu","cpus","memoryBytes"],"properties":{"cpu":{"type":"string"},"cpus":{"type":"integer","minimum":0},"memoryBytes":{"type":"integer","minimum":0}},"additionalProperties":false},"earlier":{"type":"array","items":{"type":"object","required":["run","sha256","at","verdict","rtoMs","rpoMs","manualMs"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"},"at":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]},"manualMs":{"type":"number","description":"Waiting for people and their work"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.running"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit","started","ended","result","reason","cause","after"],"properties":{"unit":{"type":"string"},"started":{"type":"string"},"ended":{"type":"string"},"result":{"type":"string"},"reason":{"type":["string","null"]},"cause":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"cluster-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cluster","seen","revision","phase","reason","primary","target","members","ready","timeline","stamps"],"properties":{"cluster":{"type":"string","description":"Whose state, in the words of its system: `cluster shop/orders of k8s`"},"seen":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false,"description":"When the news of it came"},"revision":{"type":"string","description":"The system's own number of this state"},"phase":{"type":["string","null"]},"reason":{"type":["string","null"]},"primary":{"type":["string","null"]},"target":{"type":["string","null"]},"members":{"type":"integer","minimum":0,"description":"Wanted"},"ready":{"type":"integer","minimum":0},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"stamps":{"type":"object","description":"Times that its members wrote, each by a clock of its own","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archiving"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","by","to","uid","revision"],"properties":{"connection":{"type":"string"},"by":{"type":"string","description":"What decides where the server archives: an operator, in the words of its system"},"to":{"type":["string","null"]},"uid":{"type":"string","description":"Of the object that says so"},"revision":{"type":"string","description":"And which state of it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"object-versions"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","bucket","key","versioning","versions","deleteMarkers","newest","asked"],"properties":{"connection":{"type":"string"},"bucket":{"type":"string"},"key":{"type":"string","description":"Whole key"},"versioning":{"enum":["enabled","suspended","off"]},"versions":{"type":"integer","minimum":0,"description":"How many there are, without delete markers"},"deleteMarkers":{"type":"integer","minimum":0},"newest":{"type":"array","items":{"type":"object","required":["version","at","size","deleteMarker"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0},"deleteMarker":{"type":"boolean"}},"additionalProperties":false},"description":"At most 100 of them, newest first; the first one is what counts now"},"asked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","found","sha256"],"properties":{"version":{"type":["string","null"]},"at":{"type":["string","null"]},"found":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","size"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0}},"additionalProperties":false}},"sha256":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["read","recorded","expected"],"properties":{"read":{"type":"string","pattern":"^[0-9a-f]{64}$"},"recorded":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"additionalProperties":false,"description":"Of the bytes as they are now, as S3 recorded it when they were written, and as the runbook expects it"}}},"additionalProperties":false,"description":"One version that was looked at"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","cluster-state","archiving","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","object-versions","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","unit.running","unit.finished","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}},"authenticated":{"type":"array","items":{"type":"object","required":["by","as"],"properties":{"by":{"enum":["operating-system","key"],"description":"key: the one that seals the bundle answered a challenge before the run"},"as":{"type":"string"}},"additionalProperties":false}},"machine":{"type":"object","required":["cpu","cpus","memoryBytes"],"properties":{"cpu":{"type":"string"},"cpus":{"type":"integer","minimum":0},"memoryBytes":{"type":"integer","minimum":0}},"additionalProperties":false},"earlier":{"type":"array","items":{"type":"object","required":["run","sha256","at","verdict","rtoMs","rpoMs","manualMs"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"},"at":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]},"manualMs":{"type":"number","description":"Waiting for people and their work"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.running"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit","started","ended","result","reason","cause","after"],"properties":{"unit":{"type":"string"},"started":{"type":"string"},"ended":{"type":"string"},"result":{"type":"string"},"reason":{"type":["string","null"]},"cause":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"cluster-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cluster","seen","revision","phase","reason","primary","target","members","ready","timeline","stamps"],"properties":{"cluster":{"type":"string","description":"Whose state, in the words of its system: `cluster shop/orders of k8s`"},"seen":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false,"description":"When the news of it came"},"revision":{"type":"string","description":"The system's own number of this state"},"phase":{"type":["string","null"]},"reason":{"type":["string","null"]},"primary":{"type":["string","null"]},"target":{"type":["string","null"]},"members":{"type":"integer","minimum":0,"description":"Wanted"},"ready":{"type":"integer","minimum":0},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"stamps":{"type":"object","description":"Times that its members wrote, each by a clock of its own","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archiving"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","by","to","uid","revision"],"properties":{"connection":{"type":"string"},"by":{"type":"string","description":"What decides where the server archives: an operator, in the words of its system"},"to":{"type":["string","null"]},"uid":{"type":"string","description":"Of the object that says so"},"revision":{"type":"string","description":"And which state of it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"object-versions"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","bucket","key","versioning","versions","deleteMarkers","newest","asked"],"properties":{"connection":{"type":"string"},"bucket":{"type":"string"},"key":{"type":"string","description":"Whole key"},"versioning":{"enum":["enabled","suspended","off"]},"versions":{"type":"integer","minimum":0,"description":"How many there are, without delete markers"},"deleteMarkers":{"type":"integer","minimum":0},"newest":{"type":"array","items":{"type":"object","required":["version","at","size","deleteMarker"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0},"deleteMarker":{"type":"boolean"}},"additionalProperties":false},"description":"At most 100 of them, newest first; the first one is what counts now"},"asked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","found","sha256"],"properties":{"version":{"type":["string","null"]},"at":{"type":["string","null"]},"found":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","size"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0}},"additionalProperties":false}},"sha256":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["read","recorded","expected"],"properties":{"read":{"type":"string","pattern":"^[0-9a-f]{64}$"},"recorded":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"additionalProperties":false,"description":"Of the bytes as they are now, as S3 recorded it when they were written, and as the runbook expects it"}}},"additionalProperties":false,"description":"One version that was looked at"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","cluster-state","archiving","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","object-versions","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.unseen"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","detail"],"properties":{"watcher":{"type":"string"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","unit.running","unit.finished","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.unseen","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 const func6 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^\\d+$", "u");
@@ -16395,7 +16395,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.ended" !== data.type){
+if("watch.unseen" !== data.type){
 const err1221 = {};
 if(vErrors === null){
 vErrors = [err1221];
@@ -16455,8 +16455,8 @@ vErrors.push(err1224);
 }
 errors++;
 }
-if(data477.checks === undefined){
-const err1225 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(data477.detail === undefined){
+const err1225 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
 vErrors = [err1225];
 }
@@ -16466,7 +16466,7 @@ vErrors.push(err1225);
 errors++;
 }
 for(const key90 in data477){
-if(!((key90 === "watcher") || (key90 === "checks"))){
+if(!((key90 === "watcher") || (key90 === "detail"))){
 const err1226 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key90},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1226];
@@ -16489,10 +16489,9 @@ vErrors.push(err1227);
 errors++;
 }
 }
-if(data477.checks !== undefined){
-let data479 = data477.checks;
-if(!(((typeof data479 == "number") && (!(data479 % 1) && !isNaN(data479))) && (isFinite(data479)))){
-const err1228 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data477.detail !== undefined){
+if(typeof data477.detail !== "string"){
+const err1228 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/28/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1228];
 }
@@ -16501,9 +16500,10 @@ vErrors.push(err1228);
 }
 errors++;
 }
-if((typeof data479 == "number") && (isFinite(data479))){
-if(data479 < 0 || isNaN(data479)){
-const err1229 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/28/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err1229 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1229];
 }
@@ -16514,26 +16514,13 @@ errors++;
 }
 }
 }
-}
 else {
-const err1230 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1230 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1230];
 }
 else {
 vErrors.push(err1230);
-}
-errors++;
-}
-}
-}
-else {
-const err1231 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1231];
-}
-else {
-vErrors.push(err1231);
 }
 errors++;
 }
@@ -16546,12 +16533,12 @@ props55.type = true;
 }
 }
 if(!valid328){
-const err1232 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1231 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1232];
+vErrors = [err1231];
 }
 else {
-vErrors.push(err1232);
+vErrors.push(err1231);
 }
 errors++;
 }
@@ -16571,6 +16558,18 @@ if(errors === _errs1360){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing49;
 if((data.type === undefined) && (missing49 = "type")){
+const err1232 = {};
+if(vErrors === null){
+vErrors = [err1232];
+}
+else {
+vErrors.push(err1232);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("watch.ended" !== data.type){
 const err1233 = {};
 if(vErrors === null){
 vErrors = [err1233];
@@ -16580,28 +16579,16 @@ vErrors.push(err1233);
 }
 errors++;
 }
+}
+}
+}
 else {
-if(data.type !== undefined){
-if("cleanup.deferred" !== data.type){
 const err1234 = {};
 if(vErrors === null){
 vErrors = [err1234];
 }
 else {
 vErrors.push(err1234);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1235 = {};
-if(vErrors === null){
-vErrors = [err1235];
-}
-else {
-vErrors.push(err1235);
 }
 errors++;
 }
@@ -16620,7 +16607,20 @@ if(_valid63){
 const _errs1363 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1236 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1235 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1235];
+}
+else {
+vErrors.push(err1235);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data481 = data.data;
+if(data481 && typeof data481 == "object" && !Array.isArray(data481)){
+if(data481.watcher === undefined){
+const err1236 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
 vErrors = [err1236];
 }
@@ -16629,11 +16629,8 @@ vErrors.push(err1236);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data481 = data.data;
-if(data481 && typeof data481 == "object" && !Array.isArray(data481)){
-if(data481.id === undefined){
-const err1237 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(data481.checks === undefined){
+const err1237 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
 vErrors = [err1237];
 }
@@ -16642,8 +16639,9 @@ vErrors.push(err1237);
 }
 errors++;
 }
-if(data481.uses === undefined){
-const err1238 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+for(const key91 in data481){
+if(!((key91 === "watcher") || (key91 === "checks"))){
+const err1238 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key91},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1238];
 }
@@ -16652,8 +16650,10 @@ vErrors.push(err1238);
 }
 errors++;
 }
-if(data481.with === undefined){
-const err1239 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+}
+if(data481.watcher !== undefined){
+if(typeof data481.watcher !== "string"){
+const err1239 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/29/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1239];
 }
@@ -16662,9 +16662,11 @@ vErrors.push(err1239);
 }
 errors++;
 }
-for(const key91 in data481){
-if(!(((key91 === "id") || (key91 === "uses")) || (key91 === "with"))){
-const err1240 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key91},message:"must NOT have additional properties"};
+}
+if(data481.checks !== undefined){
+let data483 = data481.checks;
+if(!(((typeof data483 == "number") && (!(data483 % 1) && !isNaN(data483))) && (isFinite(data483)))){
+const err1240 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/29/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1240];
 }
@@ -16673,10 +16675,9 @@ vErrors.push(err1240);
 }
 errors++;
 }
-}
-if(data481.id !== undefined){
-if(typeof data481.id !== "string"){
-const err1241 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/29/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data483 == "number") && (isFinite(data483))){
+if(data483 < 0 || isNaN(data483)){
+const err1241 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/29/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err1241];
 }
@@ -16686,9 +16687,10 @@ vErrors.push(err1241);
 errors++;
 }
 }
-if(data481.uses !== undefined){
-if(typeof data481.uses !== "string"){
-const err1242 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/29/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err1242 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1242];
 }
@@ -16698,41 +16700,14 @@ vErrors.push(err1242);
 errors++;
 }
 }
-if(data481.with !== undefined){
-let data484 = data481.with;
-if(data484 && typeof data484 == "object" && !Array.isArray(data484)){
 }
 else {
-const err1243 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/29/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1243 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1243];
 }
 else {
 vErrors.push(err1243);
-}
-errors++;
-}
-}
-}
-else {
-const err1244 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1244];
-}
-else {
-vErrors.push(err1244);
-}
-errors++;
-}
-}
-}
-else {
-const err1245 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1245];
-}
-else {
-vErrors.push(err1245);
 }
 errors++;
 }
@@ -16745,12 +16720,12 @@ props56.type = true;
 }
 }
 if(!valid332){
-const err1246 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1244 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1246];
+vErrors = [err1244];
 }
 else {
-vErrors.push(err1246);
+vErrors.push(err1244);
 }
 errors++;
 }
@@ -16763,13 +16738,38 @@ props0 = props0 || {};
 Object.assign(props0, props56);
 }
 }
-const _errs1376 = errors;
+const _errs1373 = errors;
 let valid336 = true;
-const _errs1377 = errors;
-if(errors === _errs1377){
+const _errs1374 = errors;
+if(errors === _errs1374){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing50;
 if((data.type === undefined) && (missing50 = "type")){
+const err1245 = {};
+if(vErrors === null){
+vErrors = [err1245];
+}
+else {
+vErrors.push(err1245);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("cleanup.deferred" !== data.type){
+const err1246 = {};
+if(vErrors === null){
+vErrors = [err1246];
+}
+else {
+vErrors.push(err1246);
+}
+errors++;
+}
+}
+}
+}
+else {
 const err1247 = {};
 if(vErrors === null){
 vErrors = [err1247];
@@ -16779,10 +16779,22 @@ vErrors.push(err1247);
 }
 errors++;
 }
+}
+var _valid64 = _errs1374 === errors;
+errors = _errs1373;
+if(vErrors !== null){
+if(_errs1373){
+vErrors.length = _errs1373;
+}
 else {
-if(data.type !== undefined){
-if("cleanup.confirmed" !== data.type){
-const err1248 = {};
+vErrors = null;
+}
+}
+if(_valid64){
+const _errs1377 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1248 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1248];
 }
@@ -16791,11 +16803,11 @@ vErrors.push(err1248);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1249 = {};
+if(data.data !== undefined){
+let data485 = data.data;
+if(data485 && typeof data485 == "object" && !Array.isArray(data485)){
+if(data485.id === undefined){
+const err1249 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err1249];
 }
@@ -16804,22 +16816,8 @@ vErrors.push(err1249);
 }
 errors++;
 }
-}
-var _valid64 = _errs1377 === errors;
-errors = _errs1376;
-if(vErrors !== null){
-if(_errs1376){
-vErrors.length = _errs1376;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid64){
-const _errs1380 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1250 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data485.uses === undefined){
+const err1250 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
 vErrors = [err1250];
 }
@@ -16828,11 +16826,8 @@ vErrors.push(err1250);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data486 = data.data;
-if(data486 && typeof data486 == "object" && !Array.isArray(data486)){
-if(data486.id === undefined){
-const err1251 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(data485.with === undefined){
+const err1251 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
 vErrors = [err1251];
 }
@@ -16841,8 +16836,9 @@ vErrors.push(err1251);
 }
 errors++;
 }
-if(data486.identity === undefined){
-const err1252 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
+for(const key92 in data485){
+if(!(((key92 === "id") || (key92 === "uses")) || (key92 === "with"))){
+const err1252 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key92},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1252];
 }
@@ -16851,9 +16847,10 @@ vErrors.push(err1252);
 }
 errors++;
 }
-for(const key92 in data486){
-if(!((key92 === "id") || (key92 === "identity"))){
-const err1253 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key92},message:"must NOT have additional properties"};
+}
+if(data485.id !== undefined){
+if(typeof data485.id !== "string"){
+const err1253 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1253];
 }
@@ -16863,9 +16860,9 @@ vErrors.push(err1253);
 errors++;
 }
 }
-if(data486.id !== undefined){
-if(typeof data486.id !== "string"){
-const err1254 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data485.uses !== undefined){
+if(typeof data485.uses !== "string"){
+const err1254 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/30/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1254];
 }
@@ -16875,12 +16872,12 @@ vErrors.push(err1254);
 errors++;
 }
 }
-if(data486.identity !== undefined){
-let data488 = data486.identity;
+if(data485.with !== undefined){
+let data488 = data485.with;
 if(data488 && typeof data488 == "object" && !Array.isArray(data488)){
 }
 else {
-const err1255 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/30/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1255 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/30/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1255];
 }
@@ -16913,7 +16910,7 @@ vErrors.push(err1257);
 }
 errors++;
 }
-var _valid64 = _errs1380 === errors;
+var _valid64 = _errs1377 === errors;
 valid336 = _valid64;
 if(valid336){
 var props57 = {};
@@ -16940,10 +16937,10 @@ props0 = props0 || {};
 Object.assign(props0, props57);
 }
 }
-const _errs1391 = errors;
+const _errs1390 = errors;
 let valid340 = true;
-const _errs1392 = errors;
-if(errors === _errs1392){
+const _errs1391 = errors;
+if(errors === _errs1391){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing51;
 if((data.type === undefined) && (missing51 = "type")){
@@ -16958,7 +16955,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.started" !== data.type){
+if("cleanup.confirmed" !== data.type){
 const err1260 = {};
 if(vErrors === null){
 vErrors = [err1260];
@@ -16982,18 +16979,18 @@ vErrors.push(err1261);
 errors++;
 }
 }
-var _valid65 = _errs1392 === errors;
-errors = _errs1391;
+var _valid65 = _errs1391 === errors;
+errors = _errs1390;
 if(vErrors !== null){
-if(_errs1391){
-vErrors.length = _errs1391;
+if(_errs1390){
+vErrors.length = _errs1390;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid65){
-const _errs1395 = errors;
+const _errs1394 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
 const err1262 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
@@ -17018,9 +17015,8 @@ vErrors.push(err1263);
 }
 errors++;
 }
-for(const key93 in data490){
-if(!(key93 === "id")){
-const err1264 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key93},message:"must NOT have additional properties"};
+if(data490.identity === undefined){
+const err1264 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
 if(vErrors === null){
 vErrors = [err1264];
 }
@@ -17029,10 +17025,9 @@ vErrors.push(err1264);
 }
 errors++;
 }
-}
-if(data490.id !== undefined){
-if(typeof data490.id !== "string"){
-const err1265 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/31/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key93 in data490){
+if(!((key93 === "id") || (key93 === "identity"))){
+const err1265 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key93},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1265];
 }
@@ -17042,9 +17037,9 @@ vErrors.push(err1265);
 errors++;
 }
 }
-}
-else {
-const err1266 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data490.id !== undefined){
+if(typeof data490.id !== "string"){
+const err1266 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/31/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1266];
 }
@@ -17054,9 +17049,12 @@ vErrors.push(err1266);
 errors++;
 }
 }
+if(data490.identity !== undefined){
+let data492 = data490.identity;
+if(data492 && typeof data492 == "object" && !Array.isArray(data492)){
 }
 else {
-const err1267 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1267 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/31/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1267];
 }
@@ -17065,7 +17063,31 @@ vErrors.push(err1267);
 }
 errors++;
 }
-var _valid65 = _errs1395 === errors;
+}
+}
+else {
+const err1268 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1268];
+}
+else {
+vErrors.push(err1268);
+}
+errors++;
+}
+}
+}
+else {
+const err1269 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1269];
+}
+else {
+vErrors.push(err1269);
+}
+errors++;
+}
+var _valid65 = _errs1394 === errors;
 valid340 = _valid65;
 if(valid340){
 var props58 = {};
@@ -17074,12 +17096,12 @@ props58.type = true;
 }
 }
 if(!valid340){
-const err1268 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1270 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1268];
+vErrors = [err1270];
 }
 else {
-vErrors.push(err1268);
+vErrors.push(err1270);
 }
 errors++;
 }
@@ -17092,38 +17114,13 @@ props0 = props0 || {};
 Object.assign(props0, props58);
 }
 }
-const _errs1403 = errors;
+const _errs1405 = errors;
 let valid344 = true;
-const _errs1404 = errors;
-if(errors === _errs1404){
+const _errs1406 = errors;
+if(errors === _errs1406){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing52;
 if((data.type === undefined) && (missing52 = "type")){
-const err1269 = {};
-if(vErrors === null){
-vErrors = [err1269];
-}
-else {
-vErrors.push(err1269);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cleanup.finished" !== data.type){
-const err1270 = {};
-if(vErrors === null){
-vErrors = [err1270];
-}
-else {
-vErrors.push(err1270);
-}
-errors++;
-}
-}
-}
-}
-else {
 const err1271 = {};
 if(vErrors === null){
 vErrors = [err1271];
@@ -17133,22 +17130,10 @@ vErrors.push(err1271);
 }
 errors++;
 }
-}
-var _valid66 = _errs1404 === errors;
-errors = _errs1403;
-if(vErrors !== null){
-if(_errs1403){
-vErrors.length = _errs1403;
-}
 else {
-vErrors = null;
-}
-}
-if(_valid66){
-const _errs1407 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1272 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.type !== undefined){
+if("cleanup.started" !== data.type){
+const err1272 = {};
 if(vErrors === null){
 vErrors = [err1272];
 }
@@ -17157,11 +17142,11 @@ vErrors.push(err1272);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data493 = data.data;
-if(data493 && typeof data493 == "object" && !Array.isArray(data493)){
-if(data493.id === undefined){
-const err1273 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+}
+}
+}
+else {
+const err1273 = {};
 if(vErrors === null){
 vErrors = [err1273];
 }
@@ -17170,8 +17155,22 @@ vErrors.push(err1273);
 }
 errors++;
 }
-if(data493.ok === undefined){
-const err1274 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+}
+var _valid66 = _errs1406 === errors;
+errors = _errs1405;
+if(vErrors !== null){
+if(_errs1405){
+vErrors.length = _errs1405;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid66){
+const _errs1409 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1274 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1274];
 }
@@ -17180,9 +17179,11 @@ vErrors.push(err1274);
 }
 errors++;
 }
-for(const key94 in data493){
-if(!(((key94 === "id") || (key94 === "ok")) || (key94 === "error"))){
-const err1275 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key94},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data494 = data.data;
+if(data494 && typeof data494 == "object" && !Array.isArray(data494)){
+if(data494.id === undefined){
+const err1275 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err1275];
 }
@@ -17191,10 +17192,9 @@ vErrors.push(err1275);
 }
 errors++;
 }
-}
-if(data493.id !== undefined){
-if(typeof data493.id !== "string"){
-const err1276 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/32/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key94 in data494){
+if(!(key94 === "id")){
+const err1276 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key94},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1276];
 }
@@ -17204,9 +17204,9 @@ vErrors.push(err1276);
 errors++;
 }
 }
-if(data493.ok !== undefined){
-if(typeof data493.ok !== "boolean"){
-const err1277 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/32/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data494.id !== undefined){
+if(typeof data494.id !== "string"){
+const err1277 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/32/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1277];
 }
@@ -17216,9 +17216,9 @@ vErrors.push(err1277);
 errors++;
 }
 }
-if(data493.error !== undefined){
-if(typeof data493.error !== "string"){
-const err1278 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/32/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err1278 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1278];
 }
@@ -17230,7 +17230,7 @@ errors++;
 }
 }
 else {
-const err1279 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1279 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1279];
 }
@@ -17239,19 +17239,7 @@ vErrors.push(err1279);
 }
 errors++;
 }
-}
-}
-else {
-const err1280 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1280];
-}
-else {
-vErrors.push(err1280);
-}
-errors++;
-}
-var _valid66 = _errs1407 === errors;
+var _valid66 = _errs1409 === errors;
 valid344 = _valid66;
 if(valid344){
 var props59 = {};
@@ -17260,12 +17248,12 @@ props59.type = true;
 }
 }
 if(!valid344){
-const err1281 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1280 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1281];
+vErrors = [err1280];
 }
 else {
-vErrors.push(err1281);
+vErrors.push(err1280);
 }
 errors++;
 }
@@ -17278,13 +17266,25 @@ props0 = props0 || {};
 Object.assign(props0, props59);
 }
 }
-const _errs1419 = errors;
+const _errs1417 = errors;
 let valid348 = true;
-const _errs1420 = errors;
-if(errors === _errs1420){
+const _errs1418 = errors;
+if(errors === _errs1418){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing53;
 if((data.type === undefined) && (missing53 = "type")){
+const err1281 = {};
+if(vErrors === null){
+vErrors = [err1281];
+}
+else {
+vErrors.push(err1281);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("cleanup.finished" !== data.type){
 const err1282 = {};
 if(vErrors === null){
 vErrors = [err1282];
@@ -17294,9 +17294,10 @@ vErrors.push(err1282);
 }
 errors++;
 }
+}
+}
+}
 else {
-if(data.type !== undefined){
-if("run.kept" !== data.type){
 const err1283 = {};
 if(vErrors === null){
 vErrors = [err1283];
@@ -17307,10 +17308,21 @@ vErrors.push(err1283);
 errors++;
 }
 }
-}
+var _valid67 = _errs1418 === errors;
+errors = _errs1417;
+if(vErrors !== null){
+if(_errs1417){
+vErrors.length = _errs1417;
 }
 else {
-const err1284 = {};
+vErrors = null;
+}
+}
+if(_valid67){
+const _errs1421 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1284 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1284];
 }
@@ -17319,22 +17331,11 @@ vErrors.push(err1284);
 }
 errors++;
 }
-}
-var _valid67 = _errs1420 === errors;
-errors = _errs1419;
-if(vErrors !== null){
-if(_errs1419){
-vErrors.length = _errs1419;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid67){
-const _errs1423 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1285 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.data !== undefined){
+let data497 = data.data;
+if(data497 && typeof data497 == "object" && !Array.isArray(data497)){
+if(data497.id === undefined){
+const err1285 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err1285];
 }
@@ -17343,11 +17344,8 @@ vErrors.push(err1285);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data498 = data.data;
-if(data498 && typeof data498 == "object" && !Array.isArray(data498)){
-if(data498.cleanups === undefined){
-const err1286 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
+if(data497.ok === undefined){
+const err1286 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err1286];
 }
@@ -17356,8 +17354,9 @@ vErrors.push(err1286);
 }
 errors++;
 }
-if(data498.things === undefined){
-const err1287 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
+for(const key95 in data497){
+if(!(((key95 === "id") || (key95 === "ok")) || (key95 === "error"))){
+const err1287 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key95},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1287];
 }
@@ -17366,8 +17365,10 @@ vErrors.push(err1287);
 }
 errors++;
 }
-if(data498.until === undefined){
-const err1288 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+}
+if(data497.id !== undefined){
+if(typeof data497.id !== "string"){
+const err1288 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/33/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1288];
 }
@@ -17376,9 +17377,10 @@ vErrors.push(err1288);
 }
 errors++;
 }
-for(const key95 in data498){
-if(!(((key95 === "cleanups") || (key95 === "things")) || (key95 === "until"))){
-const err1289 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key95},message:"must NOT have additional properties"};
+}
+if(data497.ok !== undefined){
+if(typeof data497.ok !== "boolean"){
+const err1289 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/33/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err1289];
 }
@@ -17388,13 +17390,9 @@ vErrors.push(err1289);
 errors++;
 }
 }
-if(data498.cleanups !== undefined){
-let data499 = data498.cleanups;
-if(Array.isArray(data499)){
-const len32 = data499.length;
-for(let i32=0; i32<len32; i32++){
-if(typeof data499[i32] !== "string"){
-const err1290 = {instancePath:instancePath+"/data/cleanups/" + i32,schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data497.error !== undefined){
+if(typeof data497.error !== "string"){
+const err1290 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/33/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1290];
 }
@@ -17406,7 +17404,7 @@ errors++;
 }
 }
 else {
-const err1291 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/33/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err1291 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1291];
 }
@@ -17416,15 +17414,9 @@ vErrors.push(err1291);
 errors++;
 }
 }
-if(data498.things !== undefined){
-let data501 = data498.things;
-if(Array.isArray(data501)){
-const len33 = data501.length;
-for(let i33=0; i33<len33; i33++){
-let data502 = data501[i33];
-if(data502 && typeof data502 == "object" && !Array.isArray(data502)){
-if(data502.system === undefined){
-const err1292 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+}
+else {
+const err1292 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1292];
 }
@@ -17433,112 +17425,7 @@ vErrors.push(err1292);
 }
 errors++;
 }
-if(data502.object === undefined){
-const err1293 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err1293];
-}
-else {
-vErrors.push(err1293);
-}
-errors++;
-}
-for(const key96 in data502){
-if(!((key96 === "system") || (key96 === "object"))){
-const err1294 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key96},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1294];
-}
-else {
-vErrors.push(err1294);
-}
-errors++;
-}
-}
-if(data502.system !== undefined){
-if(typeof data502.system !== "string"){
-const err1295 = {instancePath:instancePath+"/data/things/" + i33+"/system",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1295];
-}
-else {
-vErrors.push(err1295);
-}
-errors++;
-}
-}
-if(data502.object !== undefined){
-if(typeof data502.object !== "string"){
-const err1296 = {instancePath:instancePath+"/data/things/" + i33+"/object",schemaPath:"#/allOf/33/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1296];
-}
-else {
-vErrors.push(err1296);
-}
-errors++;
-}
-}
-}
-else {
-const err1297 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/33/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1297];
-}
-else {
-vErrors.push(err1297);
-}
-errors++;
-}
-}
-}
-else {
-const err1298 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/33/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err1298];
-}
-else {
-vErrors.push(err1298);
-}
-errors++;
-}
-}
-if(data498.until !== undefined){
-if(typeof data498.until !== "string"){
-const err1299 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/33/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1299];
-}
-else {
-vErrors.push(err1299);
-}
-errors++;
-}
-}
-}
-else {
-const err1300 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1300];
-}
-else {
-vErrors.push(err1300);
-}
-errors++;
-}
-}
-}
-else {
-const err1301 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1301];
-}
-else {
-vErrors.push(err1301);
-}
-errors++;
-}
-var _valid67 = _errs1423 === errors;
+var _valid67 = _errs1421 === errors;
 valid348 = _valid67;
 if(valid348){
 var props60 = {};
@@ -17547,12 +17434,12 @@ props60.type = true;
 }
 }
 if(!valid348){
-const err1302 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1293 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1302];
+vErrors = [err1293];
 }
 else {
-vErrors.push(err1302);
+vErrors.push(err1293);
 }
 errors++;
 }
@@ -17565,14 +17452,135 @@ props0 = props0 || {};
 Object.assign(props0, props60);
 }
 }
-const _errs1444 = errors;
-let valid357 = true;
-const _errs1445 = errors;
-if(errors === _errs1445){
+const _errs1433 = errors;
+let valid352 = true;
+const _errs1434 = errors;
+if(errors === _errs1434){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing54;
 if((data.type === undefined) && (missing54 = "type")){
-const err1303 = {};
+const err1294 = {};
+if(vErrors === null){
+vErrors = [err1294];
+}
+else {
+vErrors.push(err1294);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("run.kept" !== data.type){
+const err1295 = {};
+if(vErrors === null){
+vErrors = [err1295];
+}
+else {
+vErrors.push(err1295);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1296 = {};
+if(vErrors === null){
+vErrors = [err1296];
+}
+else {
+vErrors.push(err1296);
+}
+errors++;
+}
+}
+var _valid68 = _errs1434 === errors;
+errors = _errs1433;
+if(vErrors !== null){
+if(_errs1433){
+vErrors.length = _errs1433;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid68){
+const _errs1437 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1297 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1297];
+}
+else {
+vErrors.push(err1297);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data502 = data.data;
+if(data502 && typeof data502 == "object" && !Array.isArray(data502)){
+if(data502.cleanups === undefined){
+const err1298 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
+if(vErrors === null){
+vErrors = [err1298];
+}
+else {
+vErrors.push(err1298);
+}
+errors++;
+}
+if(data502.things === undefined){
+const err1299 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
+if(vErrors === null){
+vErrors = [err1299];
+}
+else {
+vErrors.push(err1299);
+}
+errors++;
+}
+if(data502.until === undefined){
+const err1300 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
+if(vErrors === null){
+vErrors = [err1300];
+}
+else {
+vErrors.push(err1300);
+}
+errors++;
+}
+for(const key96 in data502){
+if(!(((key96 === "cleanups") || (key96 === "things")) || (key96 === "until"))){
+const err1301 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key96},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1301];
+}
+else {
+vErrors.push(err1301);
+}
+errors++;
+}
+}
+if(data502.cleanups !== undefined){
+let data503 = data502.cleanups;
+if(Array.isArray(data503)){
+const len32 = data503.length;
+for(let i32=0; i32<len32; i32++){
+if(typeof data503[i32] !== "string"){
+const err1302 = {instancePath:instancePath+"/data/cleanups/" + i32,schemaPath:"#/allOf/34/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1302];
+}
+else {
+vErrors.push(err1302);
+}
+errors++;
+}
+}
+}
+else {
+const err1303 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/34/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err1303];
 }
@@ -17581,10 +17589,16 @@ vErrors.push(err1303);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("verification.ended" !== data.type){
-const err1304 = {};
+}
+if(data502.things !== undefined){
+let data505 = data502.things;
+if(Array.isArray(data505)){
+const len33 = data505.length;
+for(let i33=0; i33<len33; i33++){
+let data506 = data505[i33];
+if(data506 && typeof data506 == "object" && !Array.isArray(data506)){
+if(data506.system === undefined){
+const err1304 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/34/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err1304];
 }
@@ -17593,11 +17607,8 @@ vErrors.push(err1304);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1305 = {};
+if(data506.object === undefined){
+const err1305 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/34/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err1305];
 }
@@ -17606,22 +17617,9 @@ vErrors.push(err1305);
 }
 errors++;
 }
-}
-var _valid68 = _errs1445 === errors;
-errors = _errs1444;
-if(vErrors !== null){
-if(_errs1444){
-vErrors.length = _errs1444;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid68){
-const _errs1448 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1306 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+for(const key97 in data506){
+if(!((key97 === "system") || (key97 === "object"))){
+const err1306 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/34/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key97},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1306];
 }
@@ -17630,11 +17628,10 @@ vErrors.push(err1306);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data507 = data.data;
-if(data507 && typeof data507 == "object" && !Array.isArray(data507)){
-for(const key97 in data507){
-const err1307 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key97},message:"must NOT have additional properties"};
+}
+if(data506.system !== undefined){
+if(typeof data506.system !== "string"){
+const err1307 = {instancePath:instancePath+"/data/things/" + i33+"/system",schemaPath:"#/allOf/34/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1307];
 }
@@ -17644,8 +17641,9 @@ vErrors.push(err1307);
 errors++;
 }
 }
-else {
-const err1308 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data506.object !== undefined){
+if(typeof data506.object !== "string"){
+const err1308 = {instancePath:instancePath+"/data/things/" + i33+"/object",schemaPath:"#/allOf/34/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1308];
 }
@@ -17657,7 +17655,7 @@ errors++;
 }
 }
 else {
-const err1309 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1309 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/34/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1309];
 }
@@ -17666,21 +17664,69 @@ vErrors.push(err1309);
 }
 errors++;
 }
-var _valid68 = _errs1448 === errors;
-valid357 = _valid68;
-if(valid357){
-var props61 = {};
-props61.data = true;
-props61.type = true;
 }
 }
-if(!valid357){
-const err1310 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err1310 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/34/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err1310];
 }
 else {
 vErrors.push(err1310);
+}
+errors++;
+}
+}
+if(data502.until !== undefined){
+if(typeof data502.until !== "string"){
+const err1311 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/34/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1311];
+}
+else {
+vErrors.push(err1311);
+}
+errors++;
+}
+}
+}
+else {
+const err1312 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1312];
+}
+else {
+vErrors.push(err1312);
+}
+errors++;
+}
+}
+}
+else {
+const err1313 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1313];
+}
+else {
+vErrors.push(err1313);
+}
+errors++;
+}
+var _valid68 = _errs1437 === errors;
+valid352 = _valid68;
+if(valid352){
+var props61 = {};
+props61.data = true;
+props61.type = true;
+}
+}
+if(!valid352){
+const err1314 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1314];
+}
+else {
+vErrors.push(err1314);
 }
 errors++;
 }
@@ -17693,76 +17739,14 @@ props0 = props0 || {};
 Object.assign(props0, props61);
 }
 }
-const _errs1454 = errors;
-let valid360 = true;
-const _errs1455 = errors;
-if(errors === _errs1455){
+const _errs1458 = errors;
+let valid361 = true;
+const _errs1459 = errors;
+if(errors === _errs1459){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing55;
 if((data.type === undefined) && (missing55 = "type")){
-const err1311 = {};
-if(vErrors === null){
-vErrors = [err1311];
-}
-else {
-vErrors.push(err1311);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cancel.requested" !== data.type){
-const err1312 = {};
-if(vErrors === null){
-vErrors = [err1312];
-}
-else {
-vErrors.push(err1312);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1313 = {};
-if(vErrors === null){
-vErrors = [err1313];
-}
-else {
-vErrors.push(err1313);
-}
-errors++;
-}
-}
-var _valid69 = _errs1455 === errors;
-errors = _errs1454;
-if(vErrors !== null){
-if(_errs1454){
-vErrors.length = _errs1454;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid69){
-const _errs1458 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1314 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1314];
-}
-else {
-vErrors.push(err1314);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data509 = data.data;
-if(data509 && typeof data509 == "object" && !Array.isArray(data509)){
-if(data509.by === undefined){
-const err1315 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
+const err1315 = {};
 if(vErrors === null){
 vErrors = [err1315];
 }
@@ -17771,9 +17755,10 @@ vErrors.push(err1315);
 }
 errors++;
 }
-for(const key98 in data509){
-if(!(key98 === "by")){
-const err1316 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key98},message:"must NOT have additional properties"};
+else {
+if(data.type !== undefined){
+if("verification.ended" !== data.type){
+const err1316 = {};
 if(vErrors === null){
 vErrors = [err1316];
 }
@@ -17783,9 +17768,10 @@ vErrors.push(err1316);
 errors++;
 }
 }
-if(data509.by !== undefined){
-if(typeof data509.by !== "string"){
-const err1317 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/35/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err1317 = {};
 if(vErrors === null){
 vErrors = [err1317];
 }
@@ -17795,9 +17781,21 @@ vErrors.push(err1317);
 errors++;
 }
 }
+var _valid69 = _errs1459 === errors;
+errors = _errs1458;
+if(vErrors !== null){
+if(_errs1458){
+vErrors.length = _errs1458;
 }
 else {
-const err1318 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid69){
+const _errs1462 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1318 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1318];
 }
@@ -17806,10 +17804,11 @@ vErrors.push(err1318);
 }
 errors++;
 }
-}
-}
-else {
-const err1319 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data511 = data.data;
+if(data511 && typeof data511 == "object" && !Array.isArray(data511)){
+for(const key98 in data511){
+const err1319 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key98},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1319];
 }
@@ -17818,21 +17817,44 @@ vErrors.push(err1319);
 }
 errors++;
 }
-var _valid69 = _errs1458 === errors;
-valid360 = _valid69;
-if(valid360){
-var props62 = {};
-props62.data = true;
-props62.type = true;
 }
-}
-if(!valid360){
-const err1320 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err1320 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1320];
 }
 else {
 vErrors.push(err1320);
+}
+errors++;
+}
+}
+}
+else {
+const err1321 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1321];
+}
+else {
+vErrors.push(err1321);
+}
+errors++;
+}
+var _valid69 = _errs1462 === errors;
+valid361 = _valid69;
+if(valid361){
+var props62 = {};
+props62.data = true;
+props62.type = true;
+}
+}
+if(!valid361){
+const err1322 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1322];
+}
+else {
+vErrors.push(err1322);
 }
 errors++;
 }
@@ -17845,38 +17867,13 @@ props0 = props0 || {};
 Object.assign(props0, props62);
 }
 }
-const _errs1466 = errors;
+const _errs1468 = errors;
 let valid364 = true;
-const _errs1467 = errors;
-if(errors === _errs1467){
+const _errs1469 = errors;
+if(errors === _errs1469){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing56;
 if((data.type === undefined) && (missing56 = "type")){
-const err1321 = {};
-if(vErrors === null){
-vErrors = [err1321];
-}
-else {
-vErrors.push(err1321);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("run.finished" !== data.type){
-const err1322 = {};
-if(vErrors === null){
-vErrors = [err1322];
-}
-else {
-vErrors.push(err1322);
-}
-errors++;
-}
-}
-}
-}
-else {
 const err1323 = {};
 if(vErrors === null){
 vErrors = [err1323];
@@ -17886,22 +17883,10 @@ vErrors.push(err1323);
 }
 errors++;
 }
-}
-var _valid70 = _errs1467 === errors;
-errors = _errs1466;
-if(vErrors !== null){
-if(_errs1466){
-vErrors.length = _errs1466;
-}
 else {
-vErrors = null;
-}
-}
-if(_valid70){
-const _errs1470 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1324 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.type !== undefined){
+if("cancel.requested" !== data.type){
+const err1324 = {};
 if(vErrors === null){
 vErrors = [err1324];
 }
@@ -17910,11 +17895,11 @@ vErrors.push(err1324);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data512 = data.data;
-if(data512 && typeof data512 == "object" && !Array.isArray(data512)){
-for(const key99 in data512){
-const err1325 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key99},message:"must NOT have additional properties"};
+}
+}
+}
+else {
+const err1325 = {};
 if(vErrors === null){
 vErrors = [err1325];
 }
@@ -17924,8 +17909,21 @@ vErrors.push(err1325);
 errors++;
 }
 }
+var _valid70 = _errs1469 === errors;
+errors = _errs1468;
+if(vErrors !== null){
+if(_errs1468){
+vErrors.length = _errs1468;
+}
 else {
-const err1326 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid70){
+const _errs1472 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1326 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1326];
 }
@@ -17934,10 +17932,11 @@ vErrors.push(err1326);
 }
 errors++;
 }
-}
-}
-else {
-const err1327 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data513 = data.data;
+if(data513 && typeof data513 == "object" && !Array.isArray(data513)){
+if(data513.by === undefined){
+const err1327 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
 if(vErrors === null){
 vErrors = [err1327];
 }
@@ -17946,7 +17945,54 @@ vErrors.push(err1327);
 }
 errors++;
 }
-var _valid70 = _errs1470 === errors;
+for(const key99 in data513){
+if(!(key99 === "by")){
+const err1328 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key99},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1328];
+}
+else {
+vErrors.push(err1328);
+}
+errors++;
+}
+}
+if(data513.by !== undefined){
+if(typeof data513.by !== "string"){
+const err1329 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/36/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1329];
+}
+else {
+vErrors.push(err1329);
+}
+errors++;
+}
+}
+}
+else {
+const err1330 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1330];
+}
+else {
+vErrors.push(err1330);
+}
+errors++;
+}
+}
+}
+else {
+const err1331 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1331];
+}
+else {
+vErrors.push(err1331);
+}
+errors++;
+}
+var _valid70 = _errs1472 === errors;
 valid364 = _valid70;
 if(valid364){
 var props63 = {};
@@ -17955,12 +18001,12 @@ props63.type = true;
 }
 }
 if(!valid364){
-const err1328 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const err1332 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1328];
+vErrors = [err1332];
 }
 else {
-vErrors.push(err1328);
+vErrors.push(err1332);
 }
 errors++;
 }
@@ -17973,76 +18019,14 @@ props0 = props0 || {};
 Object.assign(props0, props63);
 }
 }
-const _errs1476 = errors;
-let valid367 = true;
-const _errs1477 = errors;
-if(errors === _errs1477){
+const _errs1480 = errors;
+let valid368 = true;
+const _errs1481 = errors;
+if(errors === _errs1481){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing57;
 if((data.type === undefined) && (missing57 = "type")){
-const err1329 = {};
-if(vErrors === null){
-vErrors = [err1329];
-}
-else {
-vErrors.push(err1329);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("probe.sample" !== data.type){
-const err1330 = {};
-if(vErrors === null){
-vErrors = [err1330];
-}
-else {
-vErrors.push(err1330);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1331 = {};
-if(vErrors === null){
-vErrors = [err1331];
-}
-else {
-vErrors.push(err1331);
-}
-errors++;
-}
-}
-var _valid71 = _errs1477 === errors;
-errors = _errs1476;
-if(vErrors !== null){
-if(_errs1476){
-vErrors.length = _errs1476;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid71){
-const _errs1480 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1332 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1332];
-}
-else {
-vErrors.push(err1332);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data514 = data.data;
-if(data514 && typeof data514 == "object" && !Array.isArray(data514)){
-if(data514.probe === undefined){
-const err1333 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+const err1333 = {};
 if(vErrors === null){
 vErrors = [err1333];
 }
@@ -18051,8 +18035,10 @@ vErrors.push(err1333);
 }
 errors++;
 }
-if(data514.endpoint === undefined){
-const err1334 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+else {
+if(data.type !== undefined){
+if("run.finished" !== data.type){
+const err1334 = {};
 if(vErrors === null){
 vErrors = [err1334];
 }
@@ -18061,8 +18047,11 @@ vErrors.push(err1334);
 }
 errors++;
 }
-if(data514.read === undefined){
-const err1335 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
+}
+}
+}
+else {
+const err1335 = {};
 if(vErrors === null){
 vErrors = [err1335];
 }
@@ -18071,8 +18060,22 @@ vErrors.push(err1335);
 }
 errors++;
 }
-if(data514.write === undefined){
-const err1336 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
+}
+var _valid71 = _errs1481 === errors;
+errors = _errs1480;
+if(vErrors !== null){
+if(_errs1480){
+vErrors.length = _errs1480;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid71){
+const _errs1484 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1336 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1336];
 }
@@ -18081,8 +18084,11 @@ vErrors.push(err1336);
 }
 errors++;
 }
-if(data514.control === undefined){
-const err1337 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
+if(data.data !== undefined){
+let data516 = data.data;
+if(data516 && typeof data516 == "object" && !Array.isArray(data516)){
+for(const key100 in data516){
+const err1337 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key100},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1337];
 }
@@ -18091,8 +18097,9 @@ vErrors.push(err1337);
 }
 errors++;
 }
-if(data514.sent === undefined){
-const err1338 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+}
+else {
+const err1338 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1338];
 }
@@ -18101,8 +18108,10 @@ vErrors.push(err1338);
 }
 errors++;
 }
-if(data514.done === undefined){
-const err1339 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
+}
+}
+else {
+const err1339 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1339];
 }
@@ -18111,297 +18120,21 @@ vErrors.push(err1339);
 }
 errors++;
 }
-for(const key100 in data514){
-if(!((((((((key100 === "probe") || (key100 === "endpoint")) || (key100 === "read")) || (key100 === "write")) || (key100 === "control")) || (key100 === "sent")) || (key100 === "done")) || (key100 === "error"))){
-const err1340 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key100},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1340];
-}
-else {
-vErrors.push(err1340);
-}
-errors++;
-}
-}
-if(data514.probe !== undefined){
-if(typeof data514.probe !== "string"){
-const err1341 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/37/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1341];
-}
-else {
-vErrors.push(err1341);
-}
-errors++;
-}
-}
-if(data514.endpoint !== undefined){
-if(typeof data514.endpoint !== "string"){
-const err1342 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/37/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1342];
-}
-else {
-vErrors.push(err1342);
-}
-errors++;
-}
-}
-if(data514.read !== undefined){
-if(typeof data514.read !== "boolean"){
-const err1343 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/37/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1343];
-}
-else {
-vErrors.push(err1343);
-}
-errors++;
-}
-}
-if(data514.write !== undefined){
-if(typeof data514.write !== "boolean"){
-const err1344 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/37/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1344];
-}
-else {
-vErrors.push(err1344);
-}
-errors++;
-}
-}
-if(data514.control !== undefined){
-let data519 = data514.control;
-if((typeof data519 !== "boolean") && (data519 !== null)){
-const err1345 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/37/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[37].then.properties.data.properties.control.type},message:"must be boolean,null"};
-if(vErrors === null){
-vErrors = [err1345];
-}
-else {
-vErrors.push(err1345);
-}
-errors++;
-}
-}
-if(data514.sent !== undefined){
-let data520 = data514.sent;
-if(data520 && typeof data520 == "object" && !Array.isArray(data520)){
-if(data520.at === undefined){
-const err1346 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1346];
-}
-else {
-vErrors.push(err1346);
-}
-errors++;
-}
-if(data520.mono === undefined){
-const err1347 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1347];
-}
-else {
-vErrors.push(err1347);
-}
-errors++;
-}
-for(const key101 in data520){
-if(!((key101 === "at") || (key101 === "mono"))){
-const err1348 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key101},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1348];
-}
-else {
-vErrors.push(err1348);
-}
-errors++;
-}
-}
-if(data520.at !== undefined){
-if(typeof data520.at !== "string"){
-const err1349 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1349];
-}
-else {
-vErrors.push(err1349);
-}
-errors++;
-}
-}
-if(data520.mono !== undefined){
-let data522 = data520.mono;
-if(typeof data522 === "string"){
-if(!pattern4.test(data522)){
-const err1350 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1350];
-}
-else {
-vErrors.push(err1350);
-}
-errors++;
-}
-}
-else {
-const err1351 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/37/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1351];
-}
-else {
-vErrors.push(err1351);
-}
-errors++;
-}
-}
-}
-else {
-const err1352 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/37/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1352];
-}
-else {
-vErrors.push(err1352);
-}
-errors++;
-}
-}
-if(data514.done !== undefined){
-let data523 = data514.done;
-if(data523 && typeof data523 == "object" && !Array.isArray(data523)){
-if(data523.at === undefined){
-const err1353 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1353];
-}
-else {
-vErrors.push(err1353);
-}
-errors++;
-}
-if(data523.mono === undefined){
-const err1354 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1354];
-}
-else {
-vErrors.push(err1354);
-}
-errors++;
-}
-for(const key102 in data523){
-if(!((key102 === "at") || (key102 === "mono"))){
-const err1355 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key102},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1355];
-}
-else {
-vErrors.push(err1355);
-}
-errors++;
-}
-}
-if(data523.at !== undefined){
-if(typeof data523.at !== "string"){
-const err1356 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1356];
-}
-else {
-vErrors.push(err1356);
-}
-errors++;
-}
-}
-if(data523.mono !== undefined){
-let data525 = data523.mono;
-if(typeof data525 === "string"){
-if(!pattern4.test(data525)){
-const err1357 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1357];
-}
-else {
-vErrors.push(err1357);
-}
-errors++;
-}
-}
-else {
-const err1358 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/37/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1358];
-}
-else {
-vErrors.push(err1358);
-}
-errors++;
-}
-}
-}
-else {
-const err1359 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/37/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1359];
-}
-else {
-vErrors.push(err1359);
-}
-errors++;
-}
-}
-if(data514.error !== undefined){
-if(typeof data514.error !== "string"){
-const err1360 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/37/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1360];
-}
-else {
-vErrors.push(err1360);
-}
-errors++;
-}
-}
-}
-else {
-const err1361 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1361];
-}
-else {
-vErrors.push(err1361);
-}
-errors++;
-}
-}
-}
-else {
-const err1362 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1362];
-}
-else {
-vErrors.push(err1362);
-}
-errors++;
-}
-var _valid71 = _errs1480 === errors;
-valid367 = _valid71;
-if(valid367){
+var _valid71 = _errs1484 === errors;
+valid368 = _valid71;
+if(valid368){
 var props64 = {};
 props64.data = true;
 props64.type = true;
 }
 }
-if(!valid367){
-const err1363 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid368){
+const err1340 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1363];
+vErrors = [err1340];
 }
 else {
-vErrors.push(err1363);
+vErrors.push(err1340);
 }
 errors++;
 }
@@ -18414,14 +18147,292 @@ props0 = props0 || {};
 Object.assign(props0, props64);
 }
 }
-const _errs1512 = errors;
-let valid373 = true;
-const _errs1513 = errors;
-if(errors === _errs1513){
+const _errs1490 = errors;
+let valid371 = true;
+const _errs1491 = errors;
+if(errors === _errs1491){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing58;
 if((data.type === undefined) && (missing58 = "type")){
-const err1364 = {};
+const err1341 = {};
+if(vErrors === null){
+vErrors = [err1341];
+}
+else {
+vErrors.push(err1341);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("probe.sample" !== data.type){
+const err1342 = {};
+if(vErrors === null){
+vErrors = [err1342];
+}
+else {
+vErrors.push(err1342);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1343 = {};
+if(vErrors === null){
+vErrors = [err1343];
+}
+else {
+vErrors.push(err1343);
+}
+errors++;
+}
+}
+var _valid72 = _errs1491 === errors;
+errors = _errs1490;
+if(vErrors !== null){
+if(_errs1490){
+vErrors.length = _errs1490;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid72){
+const _errs1494 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1344 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1344];
+}
+else {
+vErrors.push(err1344);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data518 = data.data;
+if(data518 && typeof data518 == "object" && !Array.isArray(data518)){
+if(data518.probe === undefined){
+const err1345 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1345];
+}
+else {
+vErrors.push(err1345);
+}
+errors++;
+}
+if(data518.endpoint === undefined){
+const err1346 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+if(vErrors === null){
+vErrors = [err1346];
+}
+else {
+vErrors.push(err1346);
+}
+errors++;
+}
+if(data518.read === undefined){
+const err1347 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
+if(vErrors === null){
+vErrors = [err1347];
+}
+else {
+vErrors.push(err1347);
+}
+errors++;
+}
+if(data518.write === undefined){
+const err1348 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
+if(vErrors === null){
+vErrors = [err1348];
+}
+else {
+vErrors.push(err1348);
+}
+errors++;
+}
+if(data518.control === undefined){
+const err1349 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
+if(vErrors === null){
+vErrors = [err1349];
+}
+else {
+vErrors.push(err1349);
+}
+errors++;
+}
+if(data518.sent === undefined){
+const err1350 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+if(vErrors === null){
+vErrors = [err1350];
+}
+else {
+vErrors.push(err1350);
+}
+errors++;
+}
+if(data518.done === undefined){
+const err1351 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
+if(vErrors === null){
+vErrors = [err1351];
+}
+else {
+vErrors.push(err1351);
+}
+errors++;
+}
+for(const key101 in data518){
+if(!((((((((key101 === "probe") || (key101 === "endpoint")) || (key101 === "read")) || (key101 === "write")) || (key101 === "control")) || (key101 === "sent")) || (key101 === "done")) || (key101 === "error"))){
+const err1352 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key101},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1352];
+}
+else {
+vErrors.push(err1352);
+}
+errors++;
+}
+}
+if(data518.probe !== undefined){
+if(typeof data518.probe !== "string"){
+const err1353 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1353];
+}
+else {
+vErrors.push(err1353);
+}
+errors++;
+}
+}
+if(data518.endpoint !== undefined){
+if(typeof data518.endpoint !== "string"){
+const err1354 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/38/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1354];
+}
+else {
+vErrors.push(err1354);
+}
+errors++;
+}
+}
+if(data518.read !== undefined){
+if(typeof data518.read !== "boolean"){
+const err1355 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/38/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1355];
+}
+else {
+vErrors.push(err1355);
+}
+errors++;
+}
+}
+if(data518.write !== undefined){
+if(typeof data518.write !== "boolean"){
+const err1356 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/38/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1356];
+}
+else {
+vErrors.push(err1356);
+}
+errors++;
+}
+}
+if(data518.control !== undefined){
+let data523 = data518.control;
+if((typeof data523 !== "boolean") && (data523 !== null)){
+const err1357 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/38/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.control.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err1357];
+}
+else {
+vErrors.push(err1357);
+}
+errors++;
+}
+}
+if(data518.sent !== undefined){
+let data524 = data518.sent;
+if(data524 && typeof data524 == "object" && !Array.isArray(data524)){
+if(data524.at === undefined){
+const err1358 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1358];
+}
+else {
+vErrors.push(err1358);
+}
+errors++;
+}
+if(data524.mono === undefined){
+const err1359 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1359];
+}
+else {
+vErrors.push(err1359);
+}
+errors++;
+}
+for(const key102 in data524){
+if(!((key102 === "at") || (key102 === "mono"))){
+const err1360 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key102},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1360];
+}
+else {
+vErrors.push(err1360);
+}
+errors++;
+}
+}
+if(data524.at !== undefined){
+if(typeof data524.at !== "string"){
+const err1361 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1361];
+}
+else {
+vErrors.push(err1361);
+}
+errors++;
+}
+}
+if(data524.mono !== undefined){
+let data526 = data524.mono;
+if(typeof data526 === "string"){
+if(!pattern4.test(data526)){
+const err1362 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1362];
+}
+else {
+vErrors.push(err1362);
+}
+errors++;
+}
+}
+else {
+const err1363 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1363];
+}
+else {
+vErrors.push(err1363);
+}
+errors++;
+}
+}
+}
+else {
+const err1364 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1364];
 }
@@ -18430,10 +18441,12 @@ vErrors.push(err1364);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("ledger.row" !== data.type){
-const err1365 = {};
+}
+if(data518.done !== undefined){
+let data527 = data518.done;
+if(data527 && typeof data527 == "object" && !Array.isArray(data527)){
+if(data527.at === undefined){
+const err1365 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/38/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1365];
 }
@@ -18442,11 +18455,8 @@ vErrors.push(err1365);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1366 = {};
+if(data527.mono === undefined){
+const err1366 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/38/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1366];
 }
@@ -18455,22 +18465,9 @@ vErrors.push(err1366);
 }
 errors++;
 }
-}
-var _valid72 = _errs1513 === errors;
-errors = _errs1512;
-if(vErrors !== null){
-if(_errs1512){
-vErrors.length = _errs1512;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid72){
-const _errs1516 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1367 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+for(const key103 in data527){
+if(!((key103 === "at") || (key103 === "mono"))){
+const err1367 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/38/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key103},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1367];
 }
@@ -18479,11 +18476,10 @@ vErrors.push(err1367);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data528 = data.data;
-if(data528 && typeof data528 == "object" && !Array.isArray(data528)){
-if(data528.probe === undefined){
-const err1368 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+if(data527.at !== undefined){
+if(typeof data527.at !== "string"){
+const err1368 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/38/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1368];
 }
@@ -18492,8 +18488,12 @@ vErrors.push(err1368);
 }
 errors++;
 }
-if(data528.store === undefined){
-const err1369 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+if(data527.mono !== undefined){
+let data529 = data527.mono;
+if(typeof data529 === "string"){
+if(!pattern4.test(data529)){
+const err1369 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/38/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1369];
 }
@@ -18502,8 +18502,9 @@ vErrors.push(err1369);
 }
 errors++;
 }
-if(data528.n === undefined){
-const err1370 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
+}
+else {
+const err1370 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/38/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1370];
 }
@@ -18512,8 +18513,10 @@ vErrors.push(err1370);
 }
 errors++;
 }
-if(data528.sent === undefined){
-const err1371 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+}
+}
+else {
+const err1371 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/38/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1371];
 }
@@ -18522,8 +18525,10 @@ vErrors.push(err1371);
 }
 errors++;
 }
-if(data528.acked === undefined){
-const err1372 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
+}
+if(data518.error !== undefined){
+if(typeof data518.error !== "string"){
+const err1372 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/38/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1372];
 }
@@ -18532,9 +18537,10 @@ vErrors.push(err1372);
 }
 errors++;
 }
-for(const key103 in data528){
-if(!((((((key103 === "probe") || (key103 === "store")) || (key103 === "n")) || (key103 === "sent")) || (key103 === "acked")) || (key103 === "error"))){
-const err1373 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key103},message:"must NOT have additional properties"};
+}
+}
+else {
+const err1373 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1373];
 }
@@ -18544,9 +18550,9 @@ vErrors.push(err1373);
 errors++;
 }
 }
-if(data528.probe !== undefined){
-if(typeof data528.probe !== "string"){
-const err1374 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err1374 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1374];
 }
@@ -18555,10 +18561,16 @@ vErrors.push(err1374);
 }
 errors++;
 }
+var _valid72 = _errs1494 === errors;
+valid371 = _valid72;
+if(valid371){
+var props65 = {};
+props65.data = true;
+props65.type = true;
 }
-if(data528.store !== undefined){
-if(typeof data528.store !== "string"){
-const err1375 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/38/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(!valid371){
+const err1375 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1375];
 }
@@ -18567,11 +18579,23 @@ vErrors.push(err1375);
 }
 errors++;
 }
+if(props0 !== true && props65 !== undefined){
+if(props65 === true){
+props0 = true;
 }
-if(data528.n !== undefined){
-let data531 = data528.n;
-if(!(((typeof data531 == "number") && (!(data531 % 1) && !isNaN(data531))) && (isFinite(data531)))){
-const err1376 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+props0 = props0 || {};
+Object.assign(props0, props65);
+}
+}
+const _errs1526 = errors;
+let valid377 = true;
+const _errs1527 = errors;
+if(errors === _errs1527){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing59;
+if((data.type === undefined) && (missing59 = "type")){
+const err1376 = {};
 if(vErrors === null){
 vErrors = [err1376];
 }
@@ -18580,9 +18604,10 @@ vErrors.push(err1376);
 }
 errors++;
 }
-if((typeof data531 == "number") && (isFinite(data531))){
-if(data531 < 1 || isNaN(data531)){
-const err1377 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/38/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+else {
+if(data.type !== undefined){
+if("ledger.row" !== data.type){
+const err1377 = {};
 if(vErrors === null){
 vErrors = [err1377];
 }
@@ -18593,11 +18618,9 @@ errors++;
 }
 }
 }
-if(data528.sent !== undefined){
-let data532 = data528.sent;
-if(data532 && typeof data532 == "object" && !Array.isArray(data532)){
-if(data532.at === undefined){
-const err1378 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+else {
+const err1378 = {};
 if(vErrors === null){
 vErrors = [err1378];
 }
@@ -18606,8 +18629,22 @@ vErrors.push(err1378);
 }
 errors++;
 }
-if(data532.mono === undefined){
-const err1379 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+var _valid73 = _errs1527 === errors;
+errors = _errs1526;
+if(vErrors !== null){
+if(_errs1526){
+vErrors.length = _errs1526;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid73){
+const _errs1530 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1379 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1379];
 }
@@ -18616,9 +18653,11 @@ vErrors.push(err1379);
 }
 errors++;
 }
-for(const key104 in data532){
-if(!((key104 === "at") || (key104 === "mono"))){
-const err1380 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key104},message:"must NOT have additional properties"};
+if(data.data !== undefined){
+let data532 = data.data;
+if(data532 && typeof data532 == "object" && !Array.isArray(data532)){
+if(data532.probe === undefined){
+const err1380 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1380];
 }
@@ -18627,10 +18666,8 @@ vErrors.push(err1380);
 }
 errors++;
 }
-}
-if(data532.at !== undefined){
-if(typeof data532.at !== "string"){
-const err1381 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data532.store === undefined){
+const err1381 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err1381];
 }
@@ -18639,12 +18676,8 @@ vErrors.push(err1381);
 }
 errors++;
 }
-}
-if(data532.mono !== undefined){
-let data534 = data532.mono;
-if(typeof data534 === "string"){
-if(!pattern4.test(data534)){
-const err1382 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data532.n === undefined){
+const err1382 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
 if(vErrors === null){
 vErrors = [err1382];
 }
@@ -18653,9 +18686,8 @@ vErrors.push(err1382);
 }
 errors++;
 }
-}
-else {
-const err1383 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data532.sent === undefined){
+const err1383 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err1383];
 }
@@ -18664,10 +18696,8 @@ vErrors.push(err1383);
 }
 errors++;
 }
-}
-}
-else {
-const err1384 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data532.acked === undefined){
+const err1384 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
 if(vErrors === null){
 vErrors = [err1384];
 }
@@ -18676,16 +18706,9 @@ vErrors.push(err1384);
 }
 errors++;
 }
-}
-if(data528.acked !== undefined){
-let data535 = data528.acked;
-const _errs1535 = errors;
-let valid378 = true;
-const _errs1536 = errors;
-const _errs1537 = errors;
-const _errs1538 = errors;
-if(data535 !== null){
-const err1385 = {};
+for(const key104 in data532){
+if(!((((((key104 === "probe") || (key104 === "store")) || (key104 === "n")) || (key104 === "sent")) || (key104 === "acked")) || (key104 === "error"))){
+const err1385 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key104},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1385];
 }
@@ -18694,9 +18717,10 @@ vErrors.push(err1385);
 }
 errors++;
 }
-var valid379 = _errs1538 === errors;
-if(valid379){
-const err1386 = {};
+}
+if(data532.probe !== undefined){
+if(typeof data532.probe !== "string"){
+const err1386 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1386];
 }
@@ -18705,32 +18729,10 @@ vErrors.push(err1386);
 }
 errors++;
 }
-else {
-errors = _errs1537;
-if(vErrors !== null){
-if(_errs1537){
-vErrors.length = _errs1537;
 }
-else {
-vErrors = null;
-}
-}
-}
-var _valid73 = _errs1536 === errors;
-errors = _errs1535;
-if(vErrors !== null){
-if(_errs1535){
-vErrors.length = _errs1535;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid73){
-const _errs1540 = errors;
-if(data535 && typeof data535 == "object" && !Array.isArray(data535)){
-if(data535.at === undefined){
-const err1387 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data532.store !== undefined){
+if(typeof data532.store !== "string"){
+const err1387 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1387];
 }
@@ -18739,8 +18741,11 @@ vErrors.push(err1387);
 }
 errors++;
 }
-if(data535.mono === undefined){
-const err1388 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data532.n !== undefined){
+let data535 = data532.n;
+if(!(((typeof data535 == "number") && (!(data535 % 1) && !isNaN(data535))) && (isFinite(data535)))){
+const err1388 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/39/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1388];
 }
@@ -18749,9 +18754,9 @@ vErrors.push(err1388);
 }
 errors++;
 }
-for(const key105 in data535){
-if(!((key105 === "at") || (key105 === "mono"))){
-const err1389 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key105},message:"must NOT have additional properties"};
+if((typeof data535 == "number") && (isFinite(data535))){
+if(data535 < 1 || isNaN(data535)){
+const err1389 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/39/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err1389];
 }
@@ -18761,9 +18766,12 @@ vErrors.push(err1389);
 errors++;
 }
 }
-if(data535.at !== undefined){
-if(typeof data535.at !== "string"){
-const err1390 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data532.sent !== undefined){
+let data536 = data532.sent;
+if(data536 && typeof data536 == "object" && !Array.isArray(data536)){
+if(data536.at === undefined){
+const err1390 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/39/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1390];
 }
@@ -18772,12 +18780,8 @@ vErrors.push(err1390);
 }
 errors++;
 }
-}
-if(data535.mono !== undefined){
-let data537 = data535.mono;
-if(typeof data537 === "string"){
-if(!pattern4.test(data537)){
-const err1391 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data536.mono === undefined){
+const err1391 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/39/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1391];
 }
@@ -18786,9 +18790,9 @@ vErrors.push(err1391);
 }
 errors++;
 }
-}
-else {
-const err1392 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key105 in data536){
+if(!((key105 === "at") || (key105 === "mono"))){
+const err1392 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/39/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key105},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1392];
 }
@@ -18798,9 +18802,9 @@ vErrors.push(err1392);
 errors++;
 }
 }
-}
-else {
-const err1393 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data536.at !== undefined){
+if(typeof data536.at !== "string"){
+const err1393 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/39/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1393];
 }
@@ -18809,11 +18813,12 @@ vErrors.push(err1393);
 }
 errors++;
 }
-var _valid73 = _errs1540 === errors;
-valid378 = _valid73;
 }
-if(!valid378){
-const err1394 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/38/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data536.mono !== undefined){
+let data538 = data536.mono;
+if(typeof data538 === "string"){
+if(!pattern4.test(data538)){
+const err1394 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/39/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1394];
 }
@@ -18823,9 +18828,8 @@ vErrors.push(err1394);
 errors++;
 }
 }
-if(data528.error !== undefined){
-if(typeof data528.error !== "string"){
-const err1395 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/38/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err1395 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/39/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1395];
 }
@@ -18837,7 +18841,7 @@ errors++;
 }
 }
 else {
-const err1396 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1396 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/39/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1396];
 }
@@ -18847,9 +18851,15 @@ vErrors.push(err1396);
 errors++;
 }
 }
-}
-else {
-const err1397 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data532.acked !== undefined){
+let data539 = data532.acked;
+const _errs1549 = errors;
+let valid382 = true;
+const _errs1550 = errors;
+const _errs1551 = errors;
+const _errs1552 = errors;
+if(data539 !== null){
+const err1397 = {};
 if(vErrors === null){
 vErrors = [err1397];
 }
@@ -18858,16 +18868,9 @@ vErrors.push(err1397);
 }
 errors++;
 }
-var _valid72 = _errs1516 === errors;
-valid373 = _valid72;
-if(valid373){
-var props66 = {};
-props66.data = true;
-props66.type = true;
-}
-}
-if(!valid373){
-const err1398 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+var valid383 = _errs1552 === errors;
+if(valid383){
+const err1398 = {};
 if(vErrors === null){
 vErrors = [err1398];
 }
@@ -18876,23 +18879,32 @@ vErrors.push(err1398);
 }
 errors++;
 }
-if(props0 !== true && props66 !== undefined){
-if(props66 === true){
-props0 = true;
+else {
+errors = _errs1551;
+if(vErrors !== null){
+if(_errs1551){
+vErrors.length = _errs1551;
 }
 else {
-props0 = props0 || {};
-Object.assign(props0, props66);
+vErrors = null;
 }
 }
-const _errs1550 = errors;
-let valid381 = true;
-const _errs1551 = errors;
-if(errors === _errs1551){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing59;
-if((data.type === undefined) && (missing59 = "type")){
-const err1399 = {};
+}
+var _valid74 = _errs1550 === errors;
+errors = _errs1549;
+if(vErrors !== null){
+if(_errs1549){
+vErrors.length = _errs1549;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid74){
+const _errs1554 = errors;
+if(data539 && typeof data539 == "object" && !Array.isArray(data539)){
+if(data539.at === undefined){
+const err1399 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1399];
 }
@@ -18901,10 +18913,8 @@ vErrors.push(err1399);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("ledger.recovered" !== data.type){
-const err1400 = {};
+if(data539.mono === undefined){
+const err1400 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1400];
 }
@@ -18913,11 +18923,9 @@ vErrors.push(err1400);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1401 = {};
+for(const key106 in data539){
+if(!((key106 === "at") || (key106 === "mono"))){
+const err1401 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key106},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1401];
 }
@@ -18927,21 +18935,9 @@ vErrors.push(err1401);
 errors++;
 }
 }
-var _valid74 = _errs1551 === errors;
-errors = _errs1550;
-if(vErrors !== null){
-if(_errs1550){
-vErrors.length = _errs1550;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid74){
-const _errs1554 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1402 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data539.at !== undefined){
+if(typeof data539.at !== "string"){
+const err1402 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1402];
 }
@@ -18950,11 +18946,12 @@ vErrors.push(err1402);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data540 = data.data;
-if(data540 && typeof data540 == "object" && !Array.isArray(data540)){
-if(data540.probe === undefined){
-const err1403 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+if(data539.mono !== undefined){
+let data541 = data539.mono;
+if(typeof data541 === "string"){
+if(!pattern4.test(data541)){
+const err1403 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1403];
 }
@@ -18963,8 +18960,9 @@ vErrors.push(err1403);
 }
 errors++;
 }
-if(data540.store === undefined){
-const err1404 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+else {
+const err1404 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1404];
 }
@@ -18973,8 +18971,10 @@ vErrors.push(err1404);
 }
 errors++;
 }
-if(data540.ranges === undefined){
-const err1405 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
+}
+}
+else {
+const err1405 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1405];
 }
@@ -18983,8 +18983,11 @@ vErrors.push(err1405);
 }
 errors++;
 }
-if(data540.systemId === undefined){
-const err1406 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+var _valid74 = _errs1554 === errors;
+valid382 = _valid74;
+}
+if(!valid382){
+const err1406 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1406];
 }
@@ -18993,8 +18996,10 @@ vErrors.push(err1406);
 }
 errors++;
 }
-if(data540.timeline === undefined){
-const err1407 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+}
+if(data532.error !== undefined){
+if(typeof data532.error !== "string"){
+const err1407 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/39/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1407];
 }
@@ -19003,9 +19008,10 @@ vErrors.push(err1407);
 }
 errors++;
 }
-for(const key106 in data540){
-if(!(((((key106 === "probe") || (key106 === "store")) || (key106 === "ranges")) || (key106 === "systemId")) || (key106 === "timeline"))){
-const err1408 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key106},message:"must NOT have additional properties"};
+}
+}
+else {
+const err1408 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1408];
 }
@@ -19015,9 +19021,9 @@ vErrors.push(err1408);
 errors++;
 }
 }
-if(data540.probe !== undefined){
-if(typeof data540.probe !== "string"){
-const err1409 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err1409 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1409];
 }
@@ -19026,162 +19032,21 @@ vErrors.push(err1409);
 }
 errors++;
 }
-}
-if(data540.store !== undefined){
-if(typeof data540.store !== "string"){
-const err1410 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1410];
-}
-else {
-vErrors.push(err1410);
-}
-errors++;
-}
-}
-if(data540.ranges !== undefined){
-let data543 = data540.ranges;
-if(Array.isArray(data543)){
-const len34 = data543.length;
-for(let i34=0; i34<len34; i34++){
-let data544 = data543[i34];
-if(Array.isArray(data544)){
-if(data544.length < 2){
-const err1411 = {instancePath:instancePath+"/data/ranges/" + i34,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
-if(vErrors === null){
-vErrors = [err1411];
-}
-else {
-vErrors.push(err1411);
-}
-errors++;
-}
-const len35 = data544.length;
-if(len35 > 0){
-let data545 = data544[0];
-if(!(((typeof data545 == "number") && (!(data545 % 1) && !isNaN(data545))) && (isFinite(data545)))){
-const err1412 = {instancePath:instancePath+"/data/ranges/" + i34+"/0",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1412];
-}
-else {
-vErrors.push(err1412);
-}
-errors++;
-}
-}
-if(len35 > 1){
-let data546 = data544[1];
-if(!(((typeof data546 == "number") && (!(data546 % 1) && !isNaN(data546))) && (isFinite(data546)))){
-const err1413 = {instancePath:instancePath+"/data/ranges/" + i34+"/1",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1413];
-}
-else {
-vErrors.push(err1413);
-}
-errors++;
-}
-}
-const len36 = data544.length;
-if(!(len36 <= 2)){
-const err1414 = {instancePath:instancePath+"/data/ranges/" + i34,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
-if(vErrors === null){
-vErrors = [err1414];
-}
-else {
-vErrors.push(err1414);
-}
-errors++;
-}
-}
-else {
-const err1415 = {instancePath:instancePath+"/data/ranges/" + i34,schemaPath:"#/allOf/39/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err1415];
-}
-else {
-vErrors.push(err1415);
-}
-errors++;
-}
-}
-}
-else {
-const err1416 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/39/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err1416];
-}
-else {
-vErrors.push(err1416);
-}
-errors++;
-}
-}
-if(data540.systemId !== undefined){
-let data547 = data540.systemId;
-if((typeof data547 !== "string") && (data547 !== null)){
-const err1417 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/39/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.systemId.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1417];
-}
-else {
-vErrors.push(err1417);
-}
-errors++;
-}
-}
-if(data540.timeline !== undefined){
-let data548 = data540.timeline;
-if((!(((typeof data548 == "number") && (!(data548 % 1) && !isNaN(data548))) && (isFinite(data548)))) && (data548 !== null)){
-const err1418 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/39/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[39].then.properties.data.properties.timeline.type},message:"must be integer,null"};
-if(vErrors === null){
-vErrors = [err1418];
-}
-else {
-vErrors.push(err1418);
-}
-errors++;
-}
-}
-}
-else {
-const err1419 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1419];
-}
-else {
-vErrors.push(err1419);
-}
-errors++;
-}
-}
-}
-else {
-const err1420 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1420];
-}
-else {
-vErrors.push(err1420);
-}
-errors++;
-}
-var _valid74 = _errs1554 === errors;
-valid381 = _valid74;
-if(valid381){
+var _valid73 = _errs1530 === errors;
+valid377 = _valid73;
+if(valid377){
 var props67 = {};
 props67.data = true;
 props67.type = true;
 }
 }
-if(!valid381){
-const err1421 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid377){
+const err1410 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1421];
+vErrors = [err1410];
 }
 else {
-vErrors.push(err1421);
+vErrors.push(err1410);
 }
 errors++;
 }
@@ -19194,14 +19059,151 @@ props0 = props0 || {};
 Object.assign(props0, props67);
 }
 }
-const _errs1576 = errors;
-let valid388 = true;
-const _errs1577 = errors;
-if(errors === _errs1577){
+const _errs1564 = errors;
+let valid385 = true;
+const _errs1565 = errors;
+if(errors === _errs1565){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing60;
 if((data.type === undefined) && (missing60 = "type")){
-const err1422 = {};
+const err1411 = {};
+if(vErrors === null){
+vErrors = [err1411];
+}
+else {
+vErrors.push(err1411);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("ledger.recovered" !== data.type){
+const err1412 = {};
+if(vErrors === null){
+vErrors = [err1412];
+}
+else {
+vErrors.push(err1412);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1413 = {};
+if(vErrors === null){
+vErrors = [err1413];
+}
+else {
+vErrors.push(err1413);
+}
+errors++;
+}
+}
+var _valid75 = _errs1565 === errors;
+errors = _errs1564;
+if(vErrors !== null){
+if(_errs1564){
+vErrors.length = _errs1564;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid75){
+const _errs1568 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1414 = {instancePath,schemaPath:"#/allOf/40/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1414];
+}
+else {
+vErrors.push(err1414);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data544 = data.data;
+if(data544 && typeof data544 == "object" && !Array.isArray(data544)){
+if(data544.probe === undefined){
+const err1415 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1415];
+}
+else {
+vErrors.push(err1415);
+}
+errors++;
+}
+if(data544.store === undefined){
+const err1416 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err1416];
+}
+else {
+vErrors.push(err1416);
+}
+errors++;
+}
+if(data544.ranges === undefined){
+const err1417 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
+if(vErrors === null){
+vErrors = [err1417];
+}
+else {
+vErrors.push(err1417);
+}
+errors++;
+}
+if(data544.systemId === undefined){
+const err1418 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
+if(vErrors === null){
+vErrors = [err1418];
+}
+else {
+vErrors.push(err1418);
+}
+errors++;
+}
+if(data544.timeline === undefined){
+const err1419 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
+if(vErrors === null){
+vErrors = [err1419];
+}
+else {
+vErrors.push(err1419);
+}
+errors++;
+}
+for(const key107 in data544){
+if(!(((((key107 === "probe") || (key107 === "store")) || (key107 === "ranges")) || (key107 === "systemId")) || (key107 === "timeline"))){
+const err1420 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key107},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1420];
+}
+else {
+vErrors.push(err1420);
+}
+errors++;
+}
+}
+if(data544.probe !== undefined){
+if(typeof data544.probe !== "string"){
+const err1421 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/40/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1421];
+}
+else {
+vErrors.push(err1421);
+}
+errors++;
+}
+}
+if(data544.store !== undefined){
+if(typeof data544.store !== "string"){
+const err1422 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/40/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1422];
 }
@@ -19210,10 +19212,16 @@ vErrors.push(err1422);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("lsn.sample" !== data.type){
-const err1423 = {};
+}
+if(data544.ranges !== undefined){
+let data547 = data544.ranges;
+if(Array.isArray(data547)){
+const len34 = data547.length;
+for(let i34=0; i34<len34; i34++){
+let data548 = data547[i34];
+if(Array.isArray(data548)){
+if(data548.length < 2){
+const err1423 = {instancePath:instancePath+"/data/ranges/" + i34,schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
 if(vErrors === null){
 vErrors = [err1423];
 }
@@ -19222,11 +19230,11 @@ vErrors.push(err1423);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1424 = {};
+const len35 = data548.length;
+if(len35 > 0){
+let data549 = data548[0];
+if(!(((typeof data549 == "number") && (!(data549 % 1) && !isNaN(data549))) && (isFinite(data549)))){
+const err1424 = {instancePath:instancePath+"/data/ranges/" + i34+"/0",schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1424];
 }
@@ -19236,21 +19244,10 @@ vErrors.push(err1424);
 errors++;
 }
 }
-var _valid75 = _errs1577 === errors;
-errors = _errs1576;
-if(vErrors !== null){
-if(_errs1576){
-vErrors.length = _errs1576;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid75){
-const _errs1580 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1425 = {instancePath,schemaPath:"#/allOf/40/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(len35 > 1){
+let data550 = data548[1];
+if(!(((typeof data550 == "number") && (!(data550 % 1) && !isNaN(data550))) && (isFinite(data550)))){
+const err1425 = {instancePath:instancePath+"/data/ranges/" + i34+"/1",schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1425];
 }
@@ -19259,11 +19256,10 @@ vErrors.push(err1425);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data550 = data.data;
-if(data550 && typeof data550 == "object" && !Array.isArray(data550)){
-if(data550.probe === undefined){
-const err1426 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+const len36 = data548.length;
+if(!(len36 <= 2)){
+const err1426 = {instancePath:instancePath+"/data/ranges/" + i34,schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err1426];
 }
@@ -19272,8 +19268,9 @@ vErrors.push(err1426);
 }
 errors++;
 }
-if(data550.store === undefined){
-const err1427 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+else {
+const err1427 = {instancePath:instancePath+"/data/ranges/" + i34,schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err1427];
 }
@@ -19282,8 +19279,10 @@ vErrors.push(err1427);
 }
 errors++;
 }
-if(data550.instant === undefined){
-const err1428 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+}
+else {
+const err1428 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/40/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err1428];
 }
@@ -19292,8 +19291,11 @@ vErrors.push(err1428);
 }
 errors++;
 }
-if(data550.lsn === undefined){
-const err1429 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+}
+if(data544.systemId !== undefined){
+let data551 = data544.systemId;
+if((typeof data551 !== "string") && (data551 !== null)){
+const err1429 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/40/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[40].then.properties.data.properties.systemId.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err1429];
 }
@@ -19302,9 +19304,11 @@ vErrors.push(err1429);
 }
 errors++;
 }
-for(const key107 in data550){
-if(!((((key107 === "probe") || (key107 === "store")) || (key107 === "instant")) || (key107 === "lsn"))){
-const err1430 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key107},message:"must NOT have additional properties"};
+}
+if(data544.timeline !== undefined){
+let data552 = data544.timeline;
+if((!(((typeof data552 == "number") && (!(data552 % 1) && !isNaN(data552))) && (isFinite(data552)))) && (data552 !== null)){
+const err1430 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/40/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[40].then.properties.data.properties.timeline.type},message:"must be integer,null"};
 if(vErrors === null){
 vErrors = [err1430];
 }
@@ -19314,9 +19318,9 @@ vErrors.push(err1430);
 errors++;
 }
 }
-if(data550.probe !== undefined){
-if(typeof data550.probe !== "string"){
-const err1431 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/40/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err1431 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1431];
 }
@@ -19326,9 +19330,9 @@ vErrors.push(err1431);
 errors++;
 }
 }
-if(data550.store !== undefined){
-if(typeof data550.store !== "string"){
-const err1432 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/40/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err1432 = {instancePath,schemaPath:"#/allOf/40/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1432];
 }
@@ -19337,141 +19341,21 @@ vErrors.push(err1432);
 }
 errors++;
 }
-}
-if(data550.instant !== undefined){
-let data553 = data550.instant;
-if(data553 && typeof data553 == "object" && !Array.isArray(data553)){
-if(data553.at === undefined){
-const err1433 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1433];
-}
-else {
-vErrors.push(err1433);
-}
-errors++;
-}
-if(data553.mono === undefined){
-const err1434 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1434];
-}
-else {
-vErrors.push(err1434);
-}
-errors++;
-}
-for(const key108 in data553){
-if(!((key108 === "at") || (key108 === "mono"))){
-const err1435 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key108},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1435];
-}
-else {
-vErrors.push(err1435);
-}
-errors++;
-}
-}
-if(data553.at !== undefined){
-if(typeof data553.at !== "string"){
-const err1436 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1436];
-}
-else {
-vErrors.push(err1436);
-}
-errors++;
-}
-}
-if(data553.mono !== undefined){
-let data555 = data553.mono;
-if(typeof data555 === "string"){
-if(!pattern4.test(data555)){
-const err1437 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1437];
-}
-else {
-vErrors.push(err1437);
-}
-errors++;
-}
-}
-else {
-const err1438 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/40/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1438];
-}
-else {
-vErrors.push(err1438);
-}
-errors++;
-}
-}
-}
-else {
-const err1439 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/40/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1439];
-}
-else {
-vErrors.push(err1439);
-}
-errors++;
-}
-}
-if(data550.lsn !== undefined){
-if(typeof data550.lsn !== "string"){
-const err1440 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/40/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1440];
-}
-else {
-vErrors.push(err1440);
-}
-errors++;
-}
-}
-}
-else {
-const err1441 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1441];
-}
-else {
-vErrors.push(err1441);
-}
-errors++;
-}
-}
-}
-else {
-const err1442 = {instancePath,schemaPath:"#/allOf/40/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1442];
-}
-else {
-vErrors.push(err1442);
-}
-errors++;
-}
-var _valid75 = _errs1580 === errors;
-valid388 = _valid75;
-if(valid388){
+var _valid75 = _errs1568 === errors;
+valid385 = _valid75;
+if(valid385){
 var props68 = {};
 props68.data = true;
 props68.type = true;
 }
 }
-if(!valid388){
-const err1443 = {instancePath,schemaPath:"#/allOf/40/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid385){
+const err1433 = {instancePath,schemaPath:"#/allOf/40/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1443];
+vErrors = [err1433];
 }
 else {
-vErrors.push(err1443);
+vErrors.push(err1433);
 }
 errors++;
 }
@@ -19484,14 +19368,141 @@ props0 = props0 || {};
 Object.assign(props0, props68);
 }
 }
-const _errs1599 = errors;
-let valid393 = true;
-const _errs1600 = errors;
-if(errors === _errs1600){
+const _errs1590 = errors;
+let valid392 = true;
+const _errs1591 = errors;
+if(errors === _errs1591){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing61;
 if((data.type === undefined) && (missing61 = "type")){
-const err1444 = {};
+const err1434 = {};
+if(vErrors === null){
+vErrors = [err1434];
+}
+else {
+vErrors.push(err1434);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("lsn.sample" !== data.type){
+const err1435 = {};
+if(vErrors === null){
+vErrors = [err1435];
+}
+else {
+vErrors.push(err1435);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1436 = {};
+if(vErrors === null){
+vErrors = [err1436];
+}
+else {
+vErrors.push(err1436);
+}
+errors++;
+}
+}
+var _valid76 = _errs1591 === errors;
+errors = _errs1590;
+if(vErrors !== null){
+if(_errs1590){
+vErrors.length = _errs1590;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid76){
+const _errs1594 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1437 = {instancePath,schemaPath:"#/allOf/41/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1437];
+}
+else {
+vErrors.push(err1437);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data554 = data.data;
+if(data554 && typeof data554 == "object" && !Array.isArray(data554)){
+if(data554.probe === undefined){
+const err1438 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1438];
+}
+else {
+vErrors.push(err1438);
+}
+errors++;
+}
+if(data554.store === undefined){
+const err1439 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err1439];
+}
+else {
+vErrors.push(err1439);
+}
+errors++;
+}
+if(data554.instant === undefined){
+const err1440 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err1440];
+}
+else {
+vErrors.push(err1440);
+}
+errors++;
+}
+if(data554.lsn === undefined){
+const err1441 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(vErrors === null){
+vErrors = [err1441];
+}
+else {
+vErrors.push(err1441);
+}
+errors++;
+}
+for(const key108 in data554){
+if(!((((key108 === "probe") || (key108 === "store")) || (key108 === "instant")) || (key108 === "lsn"))){
+const err1442 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key108},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1442];
+}
+else {
+vErrors.push(err1442);
+}
+errors++;
+}
+}
+if(data554.probe !== undefined){
+if(typeof data554.probe !== "string"){
+const err1443 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/41/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1443];
+}
+else {
+vErrors.push(err1443);
+}
+errors++;
+}
+}
+if(data554.store !== undefined){
+if(typeof data554.store !== "string"){
+const err1444 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/41/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1444];
 }
@@ -19500,10 +19511,12 @@ vErrors.push(err1444);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("archive.sample" !== data.type){
-const err1445 = {};
+}
+if(data554.instant !== undefined){
+let data557 = data554.instant;
+if(data557 && typeof data557 == "object" && !Array.isArray(data557)){
+if(data557.at === undefined){
+const err1445 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1445];
 }
@@ -19512,11 +19525,8 @@ vErrors.push(err1445);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1446 = {};
+if(data557.mono === undefined){
+const err1446 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1446];
 }
@@ -19525,22 +19535,9 @@ vErrors.push(err1446);
 }
 errors++;
 }
-}
-var _valid76 = _errs1600 === errors;
-errors = _errs1599;
-if(vErrors !== null){
-if(_errs1599){
-vErrors.length = _errs1599;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid76){
-const _errs1603 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1447 = {instancePath,schemaPath:"#/allOf/41/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+for(const key109 in data557){
+if(!((key109 === "at") || (key109 === "mono"))){
+const err1447 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key109},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1447];
 }
@@ -19549,11 +19546,10 @@ vErrors.push(err1447);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data558 = data.data;
-if(data558 && typeof data558 == "object" && !Array.isArray(data558)){
-if(data558.probe === undefined){
-const err1448 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+if(data557.at !== undefined){
+if(typeof data557.at !== "string"){
+const err1448 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1448];
 }
@@ -19562,8 +19558,12 @@ vErrors.push(err1448);
 }
 errors++;
 }
-if(data558.store === undefined){
-const err1449 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+if(data557.mono !== undefined){
+let data559 = data557.mono;
+if(typeof data559 === "string"){
+if(!pattern4.test(data559)){
+const err1449 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1449];
 }
@@ -19572,8 +19572,9 @@ vErrors.push(err1449);
 }
 errors++;
 }
-if(data558.instant === undefined){
-const err1450 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+else {
+const err1450 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1450];
 }
@@ -19582,8 +19583,10 @@ vErrors.push(err1450);
 }
 errors++;
 }
-if(data558.lastArchived === undefined){
-const err1451 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+}
+}
+else {
+const err1451 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1451];
 }
@@ -19592,8 +19595,10 @@ vErrors.push(err1451);
 }
 errors++;
 }
-if(data558.endLsn === undefined){
-const err1452 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+}
+if(data554.lsn !== undefined){
+if(typeof data554.lsn !== "string"){
+const err1452 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/41/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1452];
 }
@@ -19602,8 +19607,10 @@ vErrors.push(err1452);
 }
 errors++;
 }
-if(data558.failed === undefined){
-const err1453 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+}
+}
+else {
+const err1453 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1453];
 }
@@ -19612,9 +19619,10 @@ vErrors.push(err1453);
 }
 errors++;
 }
-for(const key109 in data558){
-if(!((((((key109 === "probe") || (key109 === "store")) || (key109 === "instant")) || (key109 === "lastArchived")) || (key109 === "endLsn")) || (key109 === "failed"))){
-const err1454 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key109},message:"must NOT have additional properties"};
+}
+}
+else {
+const err1454 = {instancePath,schemaPath:"#/allOf/41/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1454];
 }
@@ -19623,204 +19631,21 @@ vErrors.push(err1454);
 }
 errors++;
 }
-}
-if(data558.probe !== undefined){
-if(typeof data558.probe !== "string"){
-const err1455 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/41/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1455];
-}
-else {
-vErrors.push(err1455);
-}
-errors++;
-}
-}
-if(data558.store !== undefined){
-if(typeof data558.store !== "string"){
-const err1456 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/41/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1456];
-}
-else {
-vErrors.push(err1456);
-}
-errors++;
-}
-}
-if(data558.instant !== undefined){
-let data561 = data558.instant;
-if(data561 && typeof data561 == "object" && !Array.isArray(data561)){
-if(data561.at === undefined){
-const err1457 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1457];
-}
-else {
-vErrors.push(err1457);
-}
-errors++;
-}
-if(data561.mono === undefined){
-const err1458 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1458];
-}
-else {
-vErrors.push(err1458);
-}
-errors++;
-}
-for(const key110 in data561){
-if(!((key110 === "at") || (key110 === "mono"))){
-const err1459 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key110},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1459];
-}
-else {
-vErrors.push(err1459);
-}
-errors++;
-}
-}
-if(data561.at !== undefined){
-if(typeof data561.at !== "string"){
-const err1460 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1460];
-}
-else {
-vErrors.push(err1460);
-}
-errors++;
-}
-}
-if(data561.mono !== undefined){
-let data563 = data561.mono;
-if(typeof data563 === "string"){
-if(!pattern4.test(data563)){
-const err1461 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1461];
-}
-else {
-vErrors.push(err1461);
-}
-errors++;
-}
-}
-else {
-const err1462 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1462];
-}
-else {
-vErrors.push(err1462);
-}
-errors++;
-}
-}
-}
-else {
-const err1463 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1463];
-}
-else {
-vErrors.push(err1463);
-}
-errors++;
-}
-}
-if(data558.lastArchived !== undefined){
-let data564 = data558.lastArchived;
-if((typeof data564 !== "string") && (data564 !== null)){
-const err1464 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/41/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1464];
-}
-else {
-vErrors.push(err1464);
-}
-errors++;
-}
-}
-if(data558.endLsn !== undefined){
-let data565 = data558.endLsn;
-if((typeof data565 !== "string") && (data565 !== null)){
-const err1465 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/41/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[41].then.properties.data.properties.endLsn.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1465];
-}
-else {
-vErrors.push(err1465);
-}
-errors++;
-}
-}
-if(data558.failed !== undefined){
-let data566 = data558.failed;
-if(!(((typeof data566 == "number") && (!(data566 % 1) && !isNaN(data566))) && (isFinite(data566)))){
-const err1466 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1466];
-}
-else {
-vErrors.push(err1466);
-}
-errors++;
-}
-if((typeof data566 == "number") && (isFinite(data566))){
-if(data566 < 0 || isNaN(data566)){
-const err1467 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/41/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err1467];
-}
-else {
-vErrors.push(err1467);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1468 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1468];
-}
-else {
-vErrors.push(err1468);
-}
-errors++;
-}
-}
-}
-else {
-const err1469 = {instancePath,schemaPath:"#/allOf/41/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1469];
-}
-else {
-vErrors.push(err1469);
-}
-errors++;
-}
-var _valid76 = _errs1603 === errors;
-valid393 = _valid76;
-if(valid393){
+var _valid76 = _errs1594 === errors;
+valid392 = _valid76;
+if(valid392){
 var props69 = {};
 props69.data = true;
 props69.type = true;
 }
 }
-if(!valid393){
-const err1470 = {instancePath,schemaPath:"#/allOf/41/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid392){
+const err1455 = {instancePath,schemaPath:"#/allOf/41/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1470];
+vErrors = [err1455];
 }
 else {
-vErrors.push(err1470);
+vErrors.push(err1455);
 }
 errors++;
 }
@@ -19833,9 +19658,196 @@ props0 = props0 || {};
 Object.assign(props0, props69);
 }
 }
+const _errs1613 = errors;
+let valid397 = true;
+const _errs1614 = errors;
+if(errors === _errs1614){
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.seq === undefined){
-const err1471 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+let missing62;
+if((data.type === undefined) && (missing62 = "type")){
+const err1456 = {};
+if(vErrors === null){
+vErrors = [err1456];
+}
+else {
+vErrors.push(err1456);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("archive.sample" !== data.type){
+const err1457 = {};
+if(vErrors === null){
+vErrors = [err1457];
+}
+else {
+vErrors.push(err1457);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1458 = {};
+if(vErrors === null){
+vErrors = [err1458];
+}
+else {
+vErrors.push(err1458);
+}
+errors++;
+}
+}
+var _valid77 = _errs1614 === errors;
+errors = _errs1613;
+if(vErrors !== null){
+if(_errs1613){
+vErrors.length = _errs1613;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid77){
+const _errs1617 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1459 = {instancePath,schemaPath:"#/allOf/42/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1459];
+}
+else {
+vErrors.push(err1459);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data562 = data.data;
+if(data562 && typeof data562 == "object" && !Array.isArray(data562)){
+if(data562.probe === undefined){
+const err1460 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1460];
+}
+else {
+vErrors.push(err1460);
+}
+errors++;
+}
+if(data562.store === undefined){
+const err1461 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err1461];
+}
+else {
+vErrors.push(err1461);
+}
+errors++;
+}
+if(data562.instant === undefined){
+const err1462 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err1462];
+}
+else {
+vErrors.push(err1462);
+}
+errors++;
+}
+if(data562.lastArchived === undefined){
+const err1463 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+if(vErrors === null){
+vErrors = [err1463];
+}
+else {
+vErrors.push(err1463);
+}
+errors++;
+}
+if(data562.endLsn === undefined){
+const err1464 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+if(vErrors === null){
+vErrors = [err1464];
+}
+else {
+vErrors.push(err1464);
+}
+errors++;
+}
+if(data562.failed === undefined){
+const err1465 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+if(vErrors === null){
+vErrors = [err1465];
+}
+else {
+vErrors.push(err1465);
+}
+errors++;
+}
+for(const key110 in data562){
+if(!((((((key110 === "probe") || (key110 === "store")) || (key110 === "instant")) || (key110 === "lastArchived")) || (key110 === "endLsn")) || (key110 === "failed"))){
+const err1466 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key110},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1466];
+}
+else {
+vErrors.push(err1466);
+}
+errors++;
+}
+}
+if(data562.probe !== undefined){
+if(typeof data562.probe !== "string"){
+const err1467 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/42/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1467];
+}
+else {
+vErrors.push(err1467);
+}
+errors++;
+}
+}
+if(data562.store !== undefined){
+if(typeof data562.store !== "string"){
+const err1468 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/42/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1468];
+}
+else {
+vErrors.push(err1468);
+}
+errors++;
+}
+}
+if(data562.instant !== undefined){
+let data565 = data562.instant;
+if(data565 && typeof data565 == "object" && !Array.isArray(data565)){
+if(data565.at === undefined){
+const err1469 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/42/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1469];
+}
+else {
+vErrors.push(err1469);
+}
+errors++;
+}
+if(data565.mono === undefined){
+const err1470 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/42/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1470];
+}
+else {
+vErrors.push(err1470);
+}
+errors++;
+}
+for(const key111 in data565){
+if(!((key111 === "at") || (key111 === "mono"))){
+const err1471 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/42/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key111},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1471];
 }
@@ -19844,8 +19856,10 @@ vErrors.push(err1471);
 }
 errors++;
 }
-if(data.at === undefined){
-const err1472 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+}
+if(data565.at !== undefined){
+if(typeof data565.at !== "string"){
+const err1472 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/42/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1472];
 }
@@ -19854,8 +19868,12 @@ vErrors.push(err1472);
 }
 errors++;
 }
-if(data.mono === undefined){
-const err1473 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data565.mono !== undefined){
+let data567 = data565.mono;
+if(typeof data567 === "string"){
+if(!pattern4.test(data567)){
+const err1473 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/42/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1473];
 }
@@ -19864,8 +19882,9 @@ vErrors.push(err1473);
 }
 errors++;
 }
-if(data.boot === undefined){
-const err1474 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+}
+else {
+const err1474 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/42/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1474];
 }
@@ -19874,8 +19893,10 @@ vErrors.push(err1474);
 }
 errors++;
 }
-if(data.prev === undefined){
-const err1475 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+}
+}
+else {
+const err1475 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/42/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1475];
 }
@@ -19884,8 +19905,11 @@ vErrors.push(err1475);
 }
 errors++;
 }
-if(data.type === undefined){
-const err1476 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+}
+if(data562.lastArchived !== undefined){
+let data568 = data562.lastArchived;
+if((typeof data568 !== "string") && (data568 !== null)){
+const err1476 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/42/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[42].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err1476];
 }
@@ -19894,8 +19918,11 @@ vErrors.push(err1476);
 }
 errors++;
 }
-if(data.data === undefined){
-const err1477 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+}
+if(data562.endLsn !== undefined){
+let data569 = data562.endLsn;
+if((typeof data569 !== "string") && (data569 !== null)){
+const err1477 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/42/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[42].then.properties.data.properties.endLsn.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err1477];
 }
@@ -19904,9 +19931,11 @@ vErrors.push(err1477);
 }
 errors++;
 }
-for(const key111 in data){
-if(!(func1.call(schema31.properties, key111))){
-const err1478 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key111},message:"must NOT have additional properties"};
+}
+if(data562.failed !== undefined){
+let data570 = data562.failed;
+if(!(((typeof data570 == "number") && (!(data570 % 1) && !isNaN(data570))) && (isFinite(data570)))){
+const err1478 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/42/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1478];
 }
@@ -19915,11 +19944,9 @@ vErrors.push(err1478);
 }
 errors++;
 }
-}
-if(data.seq !== undefined){
-let data567 = data.seq;
-if(!(((typeof data567 == "number") && (!(data567 % 1) && !isNaN(data567))) && (isFinite(data567)))){
-const err1479 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if((typeof data570 == "number") && (isFinite(data570))){
+if(data570 < 0 || isNaN(data570)){
+const err1479 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/42/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err1479];
 }
@@ -19928,9 +19955,11 @@ vErrors.push(err1479);
 }
 errors++;
 }
-if((typeof data567 == "number") && (isFinite(data567))){
-if(data567 < 0 || isNaN(data567)){
-const err1480 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+}
+else {
+const err1480 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1480];
 }
@@ -19941,9 +19970,8 @@ errors++;
 }
 }
 }
-if(data.at !== undefined){
-if(typeof data.at !== "string"){
-const err1481 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+const err1481 = {instancePath,schemaPath:"#/allOf/42/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1481];
 }
@@ -19952,12 +19980,16 @@ vErrors.push(err1481);
 }
 errors++;
 }
+var _valid77 = _errs1617 === errors;
+valid397 = _valid77;
+if(valid397){
+var props70 = {};
+props70.data = true;
+props70.type = true;
 }
-if(data.mono !== undefined){
-let data569 = data.mono;
-if(typeof data569 === "string"){
-if(!pattern4.test(data569)){
-const err1482 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+}
+if(!valid397){
+const err1482 = {instancePath,schemaPath:"#/allOf/42/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1482];
 }
@@ -19966,9 +19998,18 @@ vErrors.push(err1482);
 }
 errors++;
 }
+if(props0 !== true && props70 !== undefined){
+if(props70 === true){
+props0 = true;
 }
 else {
-const err1483 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+props0 = props0 || {};
+Object.assign(props0, props70);
+}
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.seq === undefined){
+const err1483 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
 if(vErrors === null){
 vErrors = [err1483];
 }
@@ -19977,10 +20018,8 @@ vErrors.push(err1483);
 }
 errors++;
 }
-}
-if(data.boot !== undefined){
-if(typeof data.boot !== "string"){
-const err1484 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.at === undefined){
+const err1484 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1484];
 }
@@ -19989,10 +20028,8 @@ vErrors.push(err1484);
 }
 errors++;
 }
-}
-if(data.step !== undefined){
-if(typeof data.step !== "string"){
-const err1485 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.mono === undefined){
+const err1485 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1485];
 }
@@ -20001,11 +20038,8 @@ vErrors.push(err1485);
 }
 errors++;
 }
-}
-if(data.attempt !== undefined){
-let data572 = data.attempt;
-if(!(((typeof data572 == "number") && (!(data572 % 1) && !isNaN(data572))) && (isFinite(data572)))){
-const err1486 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.boot === undefined){
+const err1486 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
 if(vErrors === null){
 vErrors = [err1486];
 }
@@ -20014,9 +20048,8 @@ vErrors.push(err1486);
 }
 errors++;
 }
-if((typeof data572 == "number") && (isFinite(data572))){
-if(data572 < 1 || isNaN(data572)){
-const err1487 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data.prev === undefined){
+const err1487 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
 if(vErrors === null){
 vErrors = [err1487];
 }
@@ -20025,11 +20058,8 @@ vErrors.push(err1487);
 }
 errors++;
 }
-}
-}
-if(data.parent !== undefined){
-if(typeof data.parent !== "string"){
-const err1488 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.type === undefined){
+const err1488 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
 if(vErrors === null){
 vErrors = [err1488];
 }
@@ -20038,12 +20068,8 @@ vErrors.push(err1488);
 }
 errors++;
 }
-}
-if(data.prev !== undefined){
-let data574 = data.prev;
-if(typeof data574 === "string"){
-if(!pattern17.test(data574)){
-const err1489 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(data.data === undefined){
+const err1489 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1489];
 }
@@ -20052,9 +20078,9 @@ vErrors.push(err1489);
 }
 errors++;
 }
-}
-else {
-const err1490 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key112 in data){
+if(!(func1.call(schema31.properties, key112))){
+const err1490 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key112},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1490];
 }
@@ -20064,10 +20090,10 @@ vErrors.push(err1490);
 errors++;
 }
 }
-if(data.type !== undefined){
-let data575 = data.type;
-if(!((((((((((((((((((((((((((((((((((((((((((data575 === "run.started") || (data575 === "plan.approved")) || (data575 === "store.registered")) || (data575 === "run.resumed")) || (data575 === "preflight.checked")) || (data575 === "connection.provisioning")) || (data575 === "connection.provisioned")) || (data575 === "endpoint.opened")) || (data575 === "endpoint.switched")) || (data575 === "probe.started")) || (data575 === "probe.stopped")) || (data575 === "step.started")) || (data575 === "step.attempt-failed")) || (data575 === "step.finished")) || (data575 === "step.skipped")) || (data575 === "unit.running")) || (data575 === "unit.finished")) || (data575 === "fault.sent")) || (data575 === "evidence.recorded")) || (data575 === "evidence.write-failed")) || (data575 === "human.asked")) || (data575 === "human.began")) || (data575 === "human.done")) || (data575 === "note.manual")) || (data575 === "operator.attached")) || (data575 === "operator.chose")) || (data575 === "watch.observed")) || (data575 === "watch.gap")) || (data575 === "watch.ended")) || (data575 === "cleanup.deferred")) || (data575 === "cleanup.confirmed")) || (data575 === "cleanup.started")) || (data575 === "cleanup.finished")) || (data575 === "run.kept")) || (data575 === "verification.ended")) || (data575 === "cancel.requested")) || (data575 === "run.finished")) || (data575 === "probe.sample")) || (data575 === "ledger.row")) || (data575 === "ledger.recovered")) || (data575 === "lsn.sample")) || (data575 === "archive.sample"))){
-const err1491 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(data.seq !== undefined){
+let data571 = data.seq;
+if(!(((typeof data571 == "number") && (!(data571 % 1) && !isNaN(data571))) && (isFinite(data571)))){
+const err1491 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1491];
 }
@@ -20076,11 +20102,9 @@ vErrors.push(err1491);
 }
 errors++;
 }
-}
-if(data.data !== undefined){
-let data576 = data.data;
-if(!(data576 && typeof data576 == "object" && !Array.isArray(data576))){
-const err1492 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if((typeof data571 == "number") && (isFinite(data571))){
+if(data571 < 0 || isNaN(data571)){
+const err1492 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err1492];
 }
@@ -20091,13 +20115,163 @@ errors++;
 }
 }
 }
-else {
-const err1493 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.at !== undefined){
+if(typeof data.at !== "string"){
+const err1493 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1493];
 }
 else {
 vErrors.push(err1493);
+}
+errors++;
+}
+}
+if(data.mono !== undefined){
+let data573 = data.mono;
+if(typeof data573 === "string"){
+if(!pattern4.test(data573)){
+const err1494 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1494];
+}
+else {
+vErrors.push(err1494);
+}
+errors++;
+}
+}
+else {
+const err1495 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1495];
+}
+else {
+vErrors.push(err1495);
+}
+errors++;
+}
+}
+if(data.boot !== undefined){
+if(typeof data.boot !== "string"){
+const err1496 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1496];
+}
+else {
+vErrors.push(err1496);
+}
+errors++;
+}
+}
+if(data.step !== undefined){
+if(typeof data.step !== "string"){
+const err1497 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1497];
+}
+else {
+vErrors.push(err1497);
+}
+errors++;
+}
+}
+if(data.attempt !== undefined){
+let data576 = data.attempt;
+if(!(((typeof data576 == "number") && (!(data576 % 1) && !isNaN(data576))) && (isFinite(data576)))){
+const err1498 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1498];
+}
+else {
+vErrors.push(err1498);
+}
+errors++;
+}
+if((typeof data576 == "number") && (isFinite(data576))){
+if(data576 < 1 || isNaN(data576)){
+const err1499 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err1499];
+}
+else {
+vErrors.push(err1499);
+}
+errors++;
+}
+}
+}
+if(data.parent !== undefined){
+if(typeof data.parent !== "string"){
+const err1500 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1500];
+}
+else {
+vErrors.push(err1500);
+}
+errors++;
+}
+}
+if(data.prev !== undefined){
+let data578 = data.prev;
+if(typeof data578 === "string"){
+if(!pattern17.test(data578)){
+const err1501 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err1501];
+}
+else {
+vErrors.push(err1501);
+}
+errors++;
+}
+}
+else {
+const err1502 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1502];
+}
+else {
+vErrors.push(err1502);
+}
+errors++;
+}
+}
+if(data.type !== undefined){
+let data579 = data.type;
+if(!(((((((((((((((((((((((((((((((((((((((((((data579 === "run.started") || (data579 === "plan.approved")) || (data579 === "store.registered")) || (data579 === "run.resumed")) || (data579 === "preflight.checked")) || (data579 === "connection.provisioning")) || (data579 === "connection.provisioned")) || (data579 === "endpoint.opened")) || (data579 === "endpoint.switched")) || (data579 === "probe.started")) || (data579 === "probe.stopped")) || (data579 === "step.started")) || (data579 === "step.attempt-failed")) || (data579 === "step.finished")) || (data579 === "step.skipped")) || (data579 === "unit.running")) || (data579 === "unit.finished")) || (data579 === "fault.sent")) || (data579 === "evidence.recorded")) || (data579 === "evidence.write-failed")) || (data579 === "human.asked")) || (data579 === "human.began")) || (data579 === "human.done")) || (data579 === "note.manual")) || (data579 === "operator.attached")) || (data579 === "operator.chose")) || (data579 === "watch.observed")) || (data579 === "watch.gap")) || (data579 === "watch.unseen")) || (data579 === "watch.ended")) || (data579 === "cleanup.deferred")) || (data579 === "cleanup.confirmed")) || (data579 === "cleanup.started")) || (data579 === "cleanup.finished")) || (data579 === "run.kept")) || (data579 === "verification.ended")) || (data579 === "cancel.requested")) || (data579 === "run.finished")) || (data579 === "probe.sample")) || (data579 === "ledger.row")) || (data579 === "ledger.recovered")) || (data579 === "lsn.sample")) || (data579 === "archive.sample"))){
+const err1503 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1503];
+}
+else {
+vErrors.push(err1503);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data580 = data.data;
+if(!(data580 && typeof data580 == "object" && !Array.isArray(data580))){
+const err1504 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1504];
+}
+else {
+vErrors.push(err1504);
+}
+errors++;
+}
+}
+}
+else {
+const err1505 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1505];
+}
+else {
+vErrors.push(err1505);
 }
 errors++;
 }

@@ -1,4 +1,4 @@
-import { RefusedError } from '../engine/errors.js';
+import { RefusedError, UsageError } from '../engine/errors.js';
 import type { Guard } from '../engine/guard.js';
 import type { NeededRight, Permission, SqlRight } from '../engine/define-step.js';
 import { declaredPermissions, rightsOn } from '../engine/plan/rights.js';
@@ -11,18 +11,28 @@ import type { World } from '../engine/world.js';
 import { bindPorts, guardOf, sharedAdapters } from './compose.js';
 import type { CommandIo } from './io.js';
 import { readingScope } from './observe.js';
+import { iamPolicy } from './permissions/iam.js';
 import { prepareDrill, type DrillSources } from './prepare.js';
 import { registry } from './registry.generated.js';
 
+export interface PermissionSources extends DrillSources {
+  /** What this connection needs alone, in the language of its own system, for tools. */
+  readonly only?: string;
+}
+
 /** `muster permissions`: SQL that a superuser runs, all else as SQL comments. Reads servers' versions where it can. */
-export async function permissions(sources: DrillSources, io: CommandIo): Promise<number> {
+export async function permissions(sources: PermissionSources, io: CommandIo): Promise<number> {
   const { plan, secrets } = await prepareDrill(sources, io);
   const { binding } = plan;
+  if (sources.only !== undefined && binding.environment.connections[sources.only]?.kind !== 'postgres') {
+    io.stdout(ownLanguage(binding, sources.only));
+    return 0;
+  }
   const out = [`-- What ${binding.runbook.name} ${binding.runbook.version} needs in ${binding.environment.name}, and no more.`];
   const { world } = await existingWorld(binding, registry, io.cwd);
   const versionOf = await versions(secrets, guardOf({ plan, world, ownDirectories: [], protectedDirectories: [], runbookDir: io.cwd }), world);
-  for (const name of Object.keys(binding.environment.connections)) out.push(...(await connectionLines(binding, name, versionOf)));
-  out.push(...(await otherLines(binding)));
+  for (const name of sources.only === undefined ? Object.keys(binding.environment.connections) : [sources.only]) out.push(...(await connectionLines(binding, name, versionOf)));
+  if (sources.only === undefined) out.push(...(await otherLines(binding)));
   io.stdout(`${out.map((line) => visible(line)).join('\n')}\n`);
   return 0;
 }
@@ -47,8 +57,17 @@ async function versions(secrets: Redactor, guard: Guard, world: World): Promise<
   };
 }
 
+/** Throws UsageError where nothing of the connection can be granted. */
+function ownLanguage(binding: PlanBinding, name: string): string {
+  const policy = iamPolicy(binding, name);
+  if (policy === undefined) throw new UsageError(`--only ${name}: the drill needs no right of a connection of that name that could be printed`);
+  return `${JSON.stringify(policy, null, 2)}\n`;
+}
+
 async function connectionLines(binding: PlanBinding, name: string, versionOf: VersionOf): Promise<string[]> {
   const connection = binding.environment.connections[name];
+  const policy = iamPolicy(binding, name);
+  if (policy !== undefined) return ['', `-- ${name}: an IAM policy for whoever runs the drill (--only ${name} prints it alone):`, ...JSON.stringify(policy, null, 2).split('\n').map((line) => `--   ${line}`)];
   const rights = rightsOn(binding, name);
   if (connection?.kind !== 'postgres' || rights.length === 0) return [];
   const { host, port = 5432, database, user } = connection.with;
@@ -121,7 +140,7 @@ function inWords(permission: Permission): string | undefined {
     case 'path':
       return `${permission.access} ${permission.path}`;
     case 'aws':
-      return `AWS ${permission.action}${permission.resource === undefined ? '' : ` on ${permission.resource}`}`;
+      return permission.connection !== undefined ? undefined : `AWS ${permission.action}${permission.resource === undefined ? '' : ` on ${permission.resource}`}`;
     case 'kubernetes':
       return `Kubernetes ${permission.verbs.join(', ')} ${permission.resource}${permission.namespace === undefined ? '' : ` in ${permission.namespace}`}`;
     case 'postgres':

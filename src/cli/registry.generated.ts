@@ -76,6 +76,7 @@ const provisioners: Record<string, () => Promise<ProvisionerDefinition>> = {
 
 const watchers: Record<string, () => Promise<WatcherDefinition>> = {
   'directory.changes': async () => (await import('../steps/directory/changes.js')).watcher,
+  'ec2.changes': async () => (await import('../steps/ec2/changes.js')).watcher,
   'git.changes': async () => (await import('../steps/git/changes.js')).watcher,
   'postgres.changes': async () => (await import('../steps/postgres/changes.js')).watcher,
 };

@@ -64,7 +64,7 @@ export async function watch({ environment: path, duration }: WatchOptions, io: C
     log: (watcher, line) => io.stderr(`${watcher}: ${visible(line)}\n`),
     append: (type, data) => {
       if (type === 'watch.observed') observed.push(data as Observed);
-      if (type === 'watch.gap') io.stderr(`not seen: ${(data as EventDataOf<'watch.gap'>).watcher}: ${visible((data as EventDataOf<'watch.gap'>).detail)}\n`);
+      if (type === 'watch.gap' || type === 'watch.unseen') io.stderr(`not seen: ${(data as EventDataOf<'watch.gap'>).watcher}: ${visible((data as EventDataOf<'watch.gap'>).detail)}\n`);
       return Promise.resolve();
     },
   });

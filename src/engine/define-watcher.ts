@@ -48,6 +48,8 @@ export interface WatchContext extends BaseContext {
   observed(observation: Observation): void;
   /** Something could not be seen for a while, or at all. A hole that a clean comparison afterwards closed is no gap. */
   gap(detail: string): void;
+  /** What it cannot see by its nature, or an empty answer that proves nothing: listed under "not proved". */
+  unseen(detail: string): void;
 }
 
 /** A running watcher. Its baseline was taken by `begin`; the live part runs until `end` or `stop`. */

@@ -98,6 +98,8 @@ export const eventData = {
     strict,
   ),
   'watch.gap': Type.Object({ watcher: Type.String(), required: Type.Boolean(), detail: Type.String() }, strict),
+  /** What a watcher cannot see by its nature, or that it saw nothing where that proves nothing: no gap, and not proved. */
+  'watch.unseen': Type.Object({ watcher: Type.String(), detail: Type.String() }, strict),
   'watch.ended': Type.Object({ watcher: Type.String(), checks: Type.Integer({ minimum: 0 }) }, strict),
   'cleanup.deferred': Type.Object({ id: Type.String(), uses: Type.String(), with: Type.Record(Type.String(), Json) }, strict),
   'cleanup.confirmed': Type.Object({ id: Type.String(), identity: Type.Record(Type.String(), Json) }, strict),

@@ -7,6 +7,8 @@ import type { EventDataOf } from './events.js';
 import { Deadline, endWithin } from './retry.js';
 import type { Attribution } from './watch/attribution.js';
 
+type WatchEvent = 'watch.observed' | 'watch.gap' | 'watch.unseen' | 'watch.ended';
+
 /** A watcher of the plan, ready to begin: its input is checked. */
 export interface ReadyWatcher {
   /** As the environment names it: `postgres`. */
@@ -25,7 +27,7 @@ export interface WatcherParts {
   readonly runbookDir: string;
   readonly ports: (watcher: string, signal: AbortSignal) => Ports;
   readonly log: (watcher: string, line: string) => void;
-  readonly append: <T extends 'watch.observed' | 'watch.gap' | 'watch.ended'>(type: T, data: EventDataOf<T>) => Promise<unknown>;
+  readonly append: <T extends WatchEvent>(type: T, data: EventDataOf<T>) => Promise<unknown>;
   /** Of one begin or end, besides the settling. */
   readonly timeoutMs: number;
   readonly graceMs: number;
@@ -135,6 +137,7 @@ export class Watchers {
       log: (line) => log(name, line),
       observed: (observation) => this.#observed(watcher, observation),
       gap: (detail) => this.#gap(watcher, detail),
+      unseen: (detail) => this.#append('watch.unseen', { watcher: name, detail }),
     };
   }
 
@@ -173,7 +176,7 @@ export class Watchers {
   }
 
   /** Observations come from callbacks: the order is kept, and a journal that is broken ends the run by itself. */
-  #append<T extends 'watch.observed' | 'watch.gap' | 'watch.ended'>(type: T, data: EventDataOf<T>): void {
+  #append<T extends WatchEvent>(type: T, data: EventDataOf<T>): void {
     const appended = this.parts.append(type, data).catch(() => undefined);
     this.#written = Promise.all([this.#written, appended]);
   }

@@ -7,11 +7,15 @@ export interface AwsRequest {
   /** `DescribeVolumes`; '' where the protocol says it elsewhere. */
   readonly action: string;
   readonly form: URLSearchParams;
+  /** The header X-Amz-Target, where the protocol is JSON; else ''. */
+  readonly target: string;
 }
 
 export interface AwsAnswer {
   readonly status: number;
   readonly body: string;
+  /** Content type; default text/xml. */
+  readonly type?: string;
 }
 
 /** Undefined: as AWS answers it. */
@@ -43,7 +47,7 @@ export async function startAwsProxy(target: string): Promise<AwsProxy> {
       const form = new URLSearchParams(body.toString());
       const action = form.get('Action') ?? '';
       if (action !== '') seen.push(action);
-      const instead = await how?.({ action, form }, () => ask(incoming, body));
+      const instead = await how?.({ action, form, target: String(incoming.headers['x-amz-target'] ?? '') }, () => ask(incoming, body));
       const { status, body: text, type } = instead === undefined ? await ask(incoming, body) : { type: 'text/xml', ...instead };
       outgoing.writeHead(status, { 'content-type': type }).end(text);
     };

@@ -15,7 +15,7 @@ export const journalKinds = {
   ),
   changes: Type.Object(
     {
-      what: literals(['observed', 'gap', 'ended', 'note'], { description: 'A change; a time in which the watcher was blind; its last check; what the operator says was done by hand' }),
+      what: literals(['observed', 'gap', 'unseen', 'ended', 'note'], { description: 'A change; a time in which the watcher was blind; what it cannot see; its last check; what the operator says was done by hand' }),
       watcher: nullable(Type.String()),
       facts: Type.Record(Type.String(), Json, { description: 'As the event has them: event.schema.json' }),
     },
@@ -32,7 +32,7 @@ export const journalKindNames = Object.keys(journalKinds) as JournalKind[];
 
 export type JournalRecord = { [K in JournalKind]: { readonly kind: K; readonly data: Static<(typeof journalKinds)[K]> } }[JournalKind];
 
-const whats = { 'watch.observed': 'observed', 'watch.gap': 'gap', 'watch.ended': 'ended' } as const;
+const whats = { 'watch.observed': 'observed', 'watch.gap': 'gap', 'watch.unseen': 'unseen', 'watch.ended': 'ended' } as const;
 
 /** What an event is evidence of by itself; undefined for most. */
 export function journalRecord(event: DrillEvent): JournalRecord | undefined {
@@ -42,6 +42,7 @@ export function journalRecord(event: DrillEvent): JournalRecord | undefined {
       return { kind: 'approvals', data: event.data };
     case 'watch.observed':
     case 'watch.gap':
+    case 'watch.unseen':
     case 'watch.ended': {
       const { watcher, ...facts } = event.data;
       return { kind: 'changes', data: { what: whats[event.type], watcher, facts } };

@@ -35,6 +35,7 @@ export function notProved(facts: Facts, fault: Fault | null, recovery: Recovery)
   if (children.length > 0) said.push(`What child processes connect to: ${names(children)} start(s) programs that are not network-isolated.`);
   const { watch } = binding.environment;
   if (typeof watch !== 'object' || watch === null || !('required' in watch) || !Array.isArray(watch.required) || watch.required.length === 0) said.push('That nobody changed anything by hand: no change watcher is required.');
+  said.push(...new Set(facts.of('watch.unseen').map(({ event: { data } }) => `What the watcher ${data.watcher} does not see: ${data.detail}.`)));
   if (binding.environment.runbooks === 'any') {
     const why = unversioned(binding.runbook.git);
     if (why !== null) said.push(`The runbook's history: ${why}.`);

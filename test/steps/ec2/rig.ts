@@ -1,15 +1,16 @@
 import type { CleanupCall, StepContext, StepDefinition } from '../../../src/engine/define-step.js';
 import type { Static, TSchema } from 'typebox';
+import type { LiveWorld } from '../../../src/engine/world.js';
 import { contextFor, toldOf, type Told } from '../lib/context.js';
 import { rig, type RigOptions } from '../../clients/ec2/lib.js';
 
 export type AwsContext = StepContext & { readonly told: Told[] };
 
 /** A context of a run whose connection `aws` is in the boundary; `signal` ends its waits. Call it within `withEnv`. */
-export async function awsContext(options: RigOptions & { readonly signal?: AbortSignal } = {}): Promise<AwsContext> {
+export async function awsContext(options: RigOptions & { readonly signal?: AbortSignal } = {}): Promise<AwsContext & { readonly world: LiveWorld }> {
   const { scope, world } = await rig(options);
   const { signal } = options;
-  return contextFor({ world, scope: signal === undefined ? scope : { ...scope, signal }, ...(signal === undefined ? {} : { signal }) });
+  return Object.assign(contextFor({ world, scope: signal === undefined ? scope : { ...scope, signal }, ...(signal === undefined ? {} : { signal }) }), { world });
 }
 
 /** Does what a step registered, the last first, as the engine does. */

@@ -1,0 +1,66 @@
+import type { AwsRight } from '../../engine/define-step.js';
+import { declaredPermissions } from '../../engine/plan/rights.js';
+import type { PlanBinding } from '../../engine/plan-document.js';
+
+export interface IamPolicy {
+  readonly Version: '2012-10-17';
+  readonly Statement: readonly IamStatement[];
+}
+
+export interface IamStatement {
+  readonly Sid: string;
+  readonly Effect: 'Allow';
+  readonly Action: readonly string[];
+  readonly Resource: readonly string[];
+  readonly Condition?: { readonly StringEquals: Readonly<Record<string, string>> };
+}
+
+type Place = { readonly account: string; readonly region: string; readonly tag: { readonly key: string; readonly value: string } };
+
+/** The policy that lets the steps do what they do in the account of an AWS connection, and no more; undefined: nothing is asked of it. */
+export function iamPolicy(binding: PlanBinding, connection: string): IamPolicy | undefined {
+  const rights = declaredPermissions(binding).flatMap(({ permissions }) => permissions.filter((permission): permission is AwsRight => permission.system === 'aws' && permission.connection === connection));
+  const place = placeOf(binding.environment.connections[connection]?.with);
+  if (rights.length === 0 || place === undefined) return undefined;
+  const grouped = new Map<string, { readonly resource: string; readonly condition: Readonly<Record<string, string>>; readonly actions: Set<string> }>();
+  for (const { action, resource = '*', tagged } of rights) {
+    const condition = conditionOf(action, tagged, place);
+    const key = JSON.stringify([resource, condition]);
+    const group = grouped.get(key) ?? { resource, condition, actions: new Set() };
+    grouped.set(key, group);
+    group.actions.add(action);
+  }
+  const statements = [...grouped.values()].toSorted((a, b) => (a.resource < b.resource ? -1 : a.resource > b.resource ? 1 : 0));
+  return {
+    Version: '2012-10-17',
+    Statement: statements.map(({ resource, condition, actions }, index) => ({
+      Sid: `Muster${index + 1}`,
+      Effect: 'Allow',
+      Action: [...actions].toSorted(),
+      Resource: [resource === '*' ? '*' : arnOf(resource, place)],
+      ...(Object.keys(condition).length === 0 ? {} : { Condition: { StringEquals: condition } }),
+    })),
+  };
+}
+
+function conditionOf(action: string, tagged: AwsRight['tagged'], { region, tag }: Place): Record<string, string> {
+  // STS knows no region of a call, and answers for who asks alone.
+  const here = action.startsWith('sts:') ? {} : { 'aws:RequestedRegion': region };
+  if (tagged === 'resource') return { ...here, [`aws:ResourceTag/${tag.key}`]: tag.value };
+  if (tagged === 'request') return { ...here, [`aws:RequestTag/${tag.key}`]: tag.value, ...(action === 'ec2:CreateTags' ? { 'ec2:CreateAction': 'CreateVolume' } : {}) };
+  return here;
+}
+
+/** A snapshot's ARN names no account. */
+function arnOf(resource: string, { account, region }: Place): string {
+  if (resource.startsWith('arn:')) return resource;
+  const partition = region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
+  return `arn:${partition}:ec2:${region}:${resource.startsWith('snapshot/') ? '' : account}:${resource}`;
+}
+
+function placeOf(given: Readonly<Record<string, unknown>> | undefined): Place | undefined {
+  const { account, region, tag } = given ?? {};
+  if (typeof account !== 'string' || typeof region !== 'string' || typeof tag !== 'object' || tag === null) return undefined;
+  const { key, value } = tag as { readonly key?: unknown; readonly value?: unknown };
+  return typeof key === 'string' && typeof value === 'string' ? { account, region, tag: { key, value } } : undefined;
+}
