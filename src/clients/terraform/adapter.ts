@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from '../../engine/canonical.js';
 import { GuardError, messageOf, StepError } from '../../engine/errors.js';
@@ -12,6 +12,7 @@ import { announcedLocks, notThatLock } from './locks.js';
 import { planFacts } from './plan-facts.js';
 import type { InfrastructurePort, PlanRequest } from './port.js';
 import { readBackend } from './backend.js';
+import { codeFacts } from './code.js';
 import { stateFacts, withSerial, type StateFacts } from './state.js';
 import { readVersion } from './versions.js';
 
@@ -86,6 +87,7 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
 
   return {
     directory: (connection) => detailsOf(connection).directory,
+    code: (connection) => codeFacts(detailsOf(connection).directory),
     mayDestroy: (connection) => detailsOf(connection).mayDestroy,
     async tool(connection) {
       const { command, directory } = detailsOf(connection);
@@ -100,21 +102,25 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
       const draft = join(work, 'plans', `${mark}.draft`);
       await mkdir(join(work, 'plans'), { recursive: true, mode: 0o700 });
       try {
-        await run(connection, planArguments(request, draft), 'read', signal, { mark, env: variables(request.vars), okExitCodes: [0, 2], ...(onProgress === undefined ? {} : { onProgress }) });
+        const { exitCode } = await run(connection, planArguments(request, draft), 'read', signal, { mark, env: variables(request.vars), okExitCodes: [0, 2], ...(onProgress === undefined ? {} : { onProgress }) });
         const digest = sha256(await readFile(draft));
         const { stdout } = await run(connection, ['show', '-json', draft], 'read', signal);
+        await writeFile(requestFile(work, digest), JSON.stringify({ exitCode, request }), { mode: 0o600 });
         await rename(draft, planFile(work, digest));
-        return { sha256: digest, facts: planFacts(stdout) };
+        return { sha256: digest, facts: planFacts(stdout), exitCode, request };
       } finally {
         await rm(draft, { force: true });
       }
     },
+    async saved(connection, digest, signal) {
+      const { work } = workOf(connection);
+      const file = await intact(work, digest);
+      const { stdout } = await run(connection, ['show', '-json', file], 'read', signal);
+      const { exitCode, request } = JSON.parse(await readFile(requestFile(work, digest), 'utf8')) as { readonly exitCode: number; readonly request: PlanRequest };
+      return { sha256: digest, facts: planFacts(stdout), exitCode, request };
+    },
     async apply(connection, digest, effect, { mark, onProgress }, signal) {
-      const file = planFile(workOf(connection).work, digest);
-      const bytes = await readFile(file).catch((error: unknown) => {
-        throw new StepError('no-such-plan', `no plan ${digest.slice(0, 12)} was saved in this run: ${messageOf(error)}`);
-      });
-      if (sha256(bytes) !== digest) throw new StepError('plan-changed', `the saved plan ${digest.slice(0, 12)} is not the one that was shown: its digest has changed`, { hint: 'Plan again, and have the new plan looked at.' });
+      const file = await intact(workOf(connection).work, digest);
       await writing(connection, signal, () => run(connection, ['apply', '-json', '-input=false', file], effect, signal, { mark, ...(onProgress === undefined ? {} : { onProgress }) }));
     },
     async outputs(connection, signal) {
@@ -123,6 +129,7 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
       return Object.entries(outputs).map(([name, { sensitive = false, value }]) => ({ name, sensitive, ...(sensitive ? {} : { value }) }));
     },
     state,
+    facts: stateFacts,
     async push(connection, older, over, { mark }, signal) {
       const now = await state(connection, signal);
       const { lineage } = stateFacts(older);
@@ -140,6 +147,16 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
       await rm(logFile(work, mark), { force: true });
     },
   };
+}
+
+/** The file of a saved plan. Throws StepError `no-such-plan`, `plan-changed`. */
+async function intact(work: string, digest: string): Promise<string> {
+  const file = planFile(work, digest);
+  const bytes = await readFile(file).catch((error: unknown) => {
+    throw new StepError('no-such-plan', `no plan ${digest.slice(0, 12)} was saved in this run: ${messageOf(error)}`);
+  });
+  if (sha256(bytes) !== digest) throw new StepError('plan-changed', `the saved plan ${digest.slice(0, 12)} is not the one that was shown: its digest has changed`, { hint: 'Plan again, and have the new plan looked at.' });
+  return file;
 }
 
 /** The backend itself compares the ID with the lock's: one that is another's, or gone, stays as it is. */
@@ -161,14 +178,17 @@ function workspaceEnv({ workspace }: TerraformDetails): Record<string, string> {
 }
 
 const planFile = (work: string, digest: string): string => join(work, 'plans', `${digest}.tfplan`);
+/** What the plan was asked for, beside it. */
+const requestFile = (work: string, digest: string): string => join(work, 'plans', `${digest}.json`);
 const logFile = (work: string, mark: string): string => join(work, `${mark}.log`);
 
-function planArguments({ destroy, refresh, targets = [], varFiles = [] }: PlanRequest, out: string): string[] {
+function planArguments({ destroy, refresh, targets = [], replace = [], varFiles = [] }: PlanRequest, out: string): string[] {
   return [
     'plan', '-json', '-input=false', '-detailed-exitcode', `-out=${out}`,
     ...(destroy === true ? ['-destroy'] : []),
     ...(refresh === false ? ['-refresh=false'] : []),
     ...targets.map((target) => `-target=${target}`),
+    ...replace.map((address) => `-replace=${address}`),
     ...varFiles.map((file) => `-var-file=${file}`),
   ];
 }

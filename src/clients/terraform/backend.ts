@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { StepError } from '../../engine/errors.js';
 import { codeOf } from '../../engine/guard/paths.js';
 import type { Backend } from './port.js';
 
@@ -28,11 +27,4 @@ export async function readBackend(file: string, workspace: string | undefined): 
   }
   if (workspace !== undefined && workspace !== 'default') settings['workspace'] = workspace;
   return { type, settings };
-}
-
-/** Bucket and key of the state object. Throws StepError `not-in-s3`. */
-export function stateObject({ type, settings }: Backend): { readonly bucket: string; readonly key: string } {
-  const { bucket, key, workspace, workspace_key_prefix: prefix } = settings;
-  if (type !== 's3' || typeof bucket !== 'string' || typeof key !== 'string') throw new StepError('not-in-s3', `the state lies in the backend ${type}: versions of it are known in S3 only`);
-  return { bucket, key: typeof workspace === 'string' ? `${typeof prefix === 'string' ? prefix : 'env:'}/${workspace}/${key}` : key };
 }

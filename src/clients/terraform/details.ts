@@ -19,12 +19,12 @@ export interface TerraformDetails {
   readonly mayDestroy: readonly string[];
 }
 
-/** Throws StepError `no-such-connection`. */
+/** Throws StepError `no-such-connection`, `not-terraform`. */
 export function infrastructureOf(world: World, name: string): WorldConnection & { readonly details: TerraformDetails } {
   const connection = world.connections.get(name);
   if (connection === undefined) throw new StepError('no-such-connection', `the environment has no connection ${JSON.stringify(name)} that is there now`);
   const { details } = connection;
-  if (!isDetails(details)) throw new StepError('no-such-connection', `connection ${name} is no infrastructure that Terraform manages`);
+  if (!isDetails(details)) throw new StepError('not-terraform', `connection ${name} is not provisioned by "terraform"`);
   return { ...connection, details };
 }
 

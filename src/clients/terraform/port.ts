@@ -8,6 +8,8 @@ export interface PlanRequest {
   /** Look at the real infrastructure first; default true. */
   readonly refresh?: boolean;
   readonly targets?: readonly string[];
+  /** Resources to make anew, whether they differ or not. */
+  readonly replace?: readonly string[];
   /** Values of root variables; they travel as TF_VAR_<name>, not on the command line. */
   readonly vars?: Readonly<Record<string, unknown>>;
   /** Files of variable values, from the connection's directory on. */
@@ -19,6 +21,19 @@ export interface SavedPlan {
   /** SHA-256 of the plan file, hex. */
   readonly sha256: string;
   readonly facts: PlanFacts;
+  /** Of `plan -detailed-exitcode`: 0 no difference, 2 differences. */
+  readonly exitCode: number;
+  readonly request: PlanRequest;
+}
+
+/** The code as it lies on disk. */
+export interface CodeFacts {
+  /** HEAD; null where there is no repository. */
+  readonly commit: string | null;
+  /** Files below the folder that are not what HEAD has, sorted; of no repository: all of them. */
+  readonly differing: readonly string[];
+  /** SHA-256 over the sorted lines "sha256  path" of its files. */
+  readonly digest: string;
 }
 
 /** For every command that locks the state: a marker chosen beforehand, by which `release` undoes what it left. */
@@ -55,18 +70,24 @@ export interface OutputValue {
 export interface InfrastructurePort {
   /** Absolute folder of the code. */
   directory(connection: string): string;
+  code(connection: string): Promise<CodeFacts>;
   /** What the environment lets a drill destroy or replace here: resource addresses, `*` for any text. */
   mayDestroy(connection: string): readonly string[];
   tool(connection: string): Promise<Tool>;
   backend(connection: string): Promise<Backend>;
   plan(connection: string, request: PlanRequest, how: Marked, signal: AbortSignal): Promise<SavedPlan>;
+  /** A plan that `plan` has saved, if its bytes are still the same; also one of a process that died. */
+  saved(connection: string, sha256: string, signal: AbortSignal): Promise<SavedPlan>;
   /** Applies a plan that `plan` has saved, if its bytes are still the same. */
   apply(connection: string, sha256: string, effect: 'modify' | 'destroy', how: Marked, signal: AbortSignal): Promise<void>;
   outputs(connection: string, signal: AbortSignal): Promise<readonly OutputValue[]>;
   /** The current state, without locking it; null where there is none. Values stay in it: facts only. */
   state(connection: string, signal: AbortSignal): Promise<StateFacts | null>;
+  /** What the JSON of a state says, wherever it was read. Throws StepError `not-a-state`. */
+  facts(state: string): StateFacts;
   /**
-   * Makes `state` (the JSON of an older version) the current one with the serial after the current one. Throws StepError
+   * Makes `state` (the JSON of an older version) the current one: pushed with the serial after the current one, to which Terraform
+   * may add one itself. Throws StepError
    * `wrong-lineage`, `state-moved` when the current serial is no longer `over`.
    */
   push(connection: string, state: string, over: number, how: Marked, signal: AbortSignal): Promise<StateFacts>;

@@ -9,7 +9,7 @@ export interface StateFacts {
   readonly version: string;
   /** Addresses of the managed resource instances, sorted. */
   readonly resources: readonly string[];
-  /** SHA-256 of everything in it but its serial, which tells two states of one serial apart. */
+  /** SHA-256 of its resources and outputs, with their values: tells two states of one serial apart. */
   readonly digest: string;
 }
 
@@ -18,6 +18,7 @@ interface StateJson {
   readonly terraform_version?: unknown;
   readonly lineage?: unknown;
   readonly serial?: unknown;
+  readonly outputs?: unknown;
   readonly resources?: readonly { readonly module?: string; readonly mode?: string; readonly type?: string; readonly name?: string; readonly instances?: readonly { readonly index_key?: string | number }[] }[];
 }
 
@@ -26,13 +27,12 @@ export function stateFacts(text: string): StateFacts {
   const state = parsed(text);
   const { lineage, serial } = state;
   if (typeof lineage !== 'string' || typeof serial !== 'number') throw new StepError('not-a-state', 'what should be a Terraform state has no lineage or no serial');
-  const { serial: _serial, ...rest } = state;
   return {
     lineage,
     serial,
     version: typeof state.terraform_version === 'string' ? state.terraform_version : 'unknown',
     resources: (state.resources ?? []).filter(({ mode }) => mode === 'managed').flatMap(addresses).toSorted(),
-    digest: sha256(canonicalJson(rest)),
+    digest: sha256(canonicalJson({ resources: state.resources ?? [], outputs: state.outputs ?? {} })),
   };
 }
 

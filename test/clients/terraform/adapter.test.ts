@@ -1,13 +1,10 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { motoComponent } from '../../components/moto.js';
-import { requireComponent } from '../../components/index.js';
-import { terraformComponent } from '../../components/terraform/index.js';
+import { terraformOnMoto } from '../../components/terraform/index.js';
 import { marked, signal, startRig, type Rig } from './rig.js';
 
-const withMoto = await requireComponent(motoComponent);
-const describe = withMoto === (await requireComponent(terraformComponent)) ? withMoto : withMoto.skip;
+const describe = await terraformOnMoto();
 
 describe('terraform on moto', { timeout: 120_000 }, () => {
   let rig: Rig;

@@ -11,12 +11,14 @@ import { LiveWorld } from '../../../src/engine/world.js';
 import { byHand, startStateStore, type StateStore } from '../../components/terraform/aws.js';
 import { writeCode, type CodeOptions } from '../../components/terraform/code.js';
 import { scopeFor } from '../lib/scope.js';
-import { realPorts } from '../../steps/lib/context.js';
+import { contextFor, realPorts } from '../../steps/lib/context.js';
 
 export interface Rig {
   readonly store: StateStore;
   readonly world: LiveWorld;
   readonly port: InfrastructurePort;
+  /** A step's context on this world; what it is told is in `told`. */
+  context(): ReturnType<typeof contextFor>;
   /** Code, data directories and everything else of this rig. */
   readonly folder: string;
   /** Writes code, commits it and provisions the connection `name`. */
@@ -40,7 +42,9 @@ export async function startRig(): Promise<Rig> {
   const children = processPort(scope);
   const ports = realPorts({ scope, world });
   const directories = new Map<string, string>();
+  world.apply({ type: 'connection.provisioned', data: { connection: 'states', kind: 'bucket', role: 'source', provision: 's3-bucket', details: { bucket: 'states', region: 'eu-central-1', prefix: '' } } });
   return {
+    context: () => contextFor({ world, scope }),
     store,
     world,
     folder,
