@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}},"authenticated":{"type":"array","items":{"type":"object","required":["by","as"],"properties":{"by":{"enum":["operating-system","key"],"description":"key: the one that seals the bundle answered a challenge before the run"},"as":{"type":"string"}},"additionalProperties":false}},"machine":{"type":"object","required":["cpu","cpus","memoryBytes"],"properties":{"cpu":{"type":"string"},"cpus":{"type":"integer","minimum":0},"memoryBytes":{"type":"integer","minimum":0}},"additionalProperties":false},"earlier":{"type":"array","items":{"type":"object","required":["run","sha256","at","verdict","rtoMs","rpoMs","manualMs"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"},"at":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]},"manualMs":{"type":"number","description":"Waiting for people and their work"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.running"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit","started","ended","result","reason","cause","after"],"properties":{"unit":{"type":"string"},"started":{"type":"string"},"ended":{"type":"string"},"result":{"type":"string"},"reason":{"type":["string","null"]},"cause":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"cluster-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cluster","seen","revision","phase","reason","primary","target","members","ready","timeline","stamps"],"properties":{"cluster":{"type":"string","description":"Whose state, in the words of its system: `cluster shop/orders of k8s`"},"seen":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false,"description":"When the news of it came"},"revision":{"type":"string","description":"The system's own number of this state"},"phase":{"type":["string","null"]},"reason":{"type":["string","null"]},"primary":{"type":["string","null"]},"target":{"type":["string","null"]},"members":{"type":"integer","minimum":0,"description":"Wanted"},"ready":{"type":"integer","minimum":0},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"stamps":{"type":"object","description":"Times that its members wrote, each by a clock of its own","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archiving"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","by","to","uid","revision"],"properties":{"connection":{"type":"string"},"by":{"type":"string","description":"What decides where the server archives: an operator, in the words of its system"},"to":{"type":["string","null"]},"uid":{"type":"string","description":"Of the object that says so"},"revision":{"type":"string","description":"And which state of it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"object-versions"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","bucket","key","versioning","versions","deleteMarkers","newest","asked"],"properties":{"connection":{"type":"string"},"bucket":{"type":"string"},"key":{"type":"string","description":"Whole key"},"versioning":{"enum":["enabled","suspended","off"]},"versions":{"type":"integer","minimum":0,"description":"How many there are, without delete markers"},"deleteMarkers":{"type":"integer","minimum":0},"newest":{"type":"array","items":{"type":"object","required":["version","at","size","deleteMarker"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0},"deleteMarker":{"type":"boolean"}},"additionalProperties":false},"description":"At most 100 of them, newest first; the first one is what counts now"},"asked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","found","sha256"],"properties":{"version":{"type":["string","null"]},"at":{"type":["string","null"]},"found":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","size"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0}},"additionalProperties":false}},"sha256":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["read","recorded","expected"],"properties":{"read":{"type":"string","pattern":"^[0-9a-f]{64}$"},"recorded":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"additionalProperties":false,"description":"Of the bytes as they are now, as S3 recorded it when they were written, and as the runbook expects it"}}},"additionalProperties":false,"description":"One version that was looked at"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","cluster-state","archiving","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","object-versions","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.unseen"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","detail"],"properties":{"watcher":{"type":"string"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","unit.running","unit.finished","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.unseen","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster event","type":"object","required":["seq","at","mono","boot","prev","type","data"],"allOf":[{"if":{"type":"object","properties":{"type":{"const":"run.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["run","tool","operator","host","plan","sandbox"],"properties":{"run":{"type":"string"},"tool":{"type":"object","required":["version","node","platform"],"properties":{"version":{"type":"string"},"node":{"type":"string"},"platform":{"type":"string"}},"additionalProperties":false},"operator":{"type":"string"},"host":{"type":"string"},"plan":{"type":"string"},"sandbox":{"type":"boolean"},"closes":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string"}},"additionalProperties":false},"previous":{"type":"array","items":{"type":"object","required":["run","sha256"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"}},"additionalProperties":false}},"authenticated":{"type":"array","items":{"type":"object","required":["by","as"],"properties":{"by":{"enum":["operating-system","key"],"description":"key: the one that seals the bundle answered a challenge before the run"},"as":{"type":"string"}},"additionalProperties":false}},"machine":{"type":"object","required":["cpu","cpus","memoryBytes"],"properties":{"cpu":{"type":"string"},"cpus":{"type":"integer","minimum":0},"memoryBytes":{"type":"integer","minimum":0}},"additionalProperties":false},"earlier":{"type":"array","items":{"type":"object","required":["run","sha256","at","verdict","rtoMs","rpoMs","manualMs"],"properties":{"run":{"type":"string"},"sha256":{"type":"string","description":"Of its tag manifest"},"at":{"type":"string"},"verdict":{"enum":["failed","incomplete","cancelled","passed"]},"rtoMs":{"type":["number","null"]},"rpoMs":{"type":["number","null"]},"manualMs":{"type":"number","description":"Waiting for people and their work"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"plan.approved"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","key","file","approval","signature"],"properties":{"who":{"type":"string"},"key":{"type":"string"},"file":{"type":"string"},"approval":{"type":"string"},"signature":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"store.registered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["store","lock","open"],"properties":{"store":{"type":"string"},"lock":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["mode","until"],"properties":{"mode":{"enum":["governance","compliance"]},"until":{"type":"string"}},"additionalProperties":false}},"open":{"type":"array","items":{"type":"object","required":["run","plan","operator","at","refused"],"properties":{"run":{"type":"string"},"plan":{"type":["string","null"]},"operator":{"type":["string","null"]},"at":{"type":["string","null"]},"refused":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.resumed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["host","operator","cut"],"properties":{"host":{"type":"string"},"operator":{"type":"string"},"cut":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"preflight.checked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","result","detail"],"properties":{"id":{"type":"string"},"result":{"enum":["passed","failed","deferred","could-not-run"]},"detail":{"type":"string"},"step":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioning"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","provision"],"properties":{"connection":{"type":"string"},"provision":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"connection.provisioned"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","kind","role","provision","details"],"properties":{"connection":{"type":"string"},"kind":{"type":"string"},"role":{"type":"string"},"provision":{"type":"string"},"details":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.opened"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","host","port","to"],"properties":{"endpoint":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"to":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"endpoint.switched"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["endpoint","from","to"],"properties":{"endpoint":{"type":"string"},"from":{"type":["string","null"]},"to":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","uses"],"properties":{"probe":{"type":"string"},"uses":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.stopped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe"],"properties":{"probe":{"type":"string"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["uses","with"],"properties":{"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.attempt-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["error","timedOut","retryInMs"],"properties":{"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false},"timedOut":{"type":"boolean"},"retryInMs":{"type":"number"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["status"],"properties":{"status":{"enum":["succeeded","failed","timed-out","cancelled"]},"output":{},"error":{"type":"object","required":["code","message"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"hint":{"type":"string"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"step.skipped"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["because","detail"],"properties":{"because":{"enum":["earlier-failure","cancelled","operator"]},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.running"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit"],"properties":{"unit":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"unit.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["unit","started","ended","result","reason","cause","after"],"properties":{"unit":{"type":"string"},"started":{"type":"string"},"ended":{"type":"string"},"result":{"type":"string"},"reason":{"type":["string","null"]},"cause":{"type":["string","null"]},"after":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"fault.sent"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["kind","instant","detail"],"properties":{"kind":{"enum":["injected","declared","planned"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.recorded"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"cluster-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cluster","seen","revision","phase","reason","primary","target","members","ready","timeline","stamps"],"properties":{"cluster":{"type":"string","description":"Whose state, in the words of its system: `cluster shop/orders of k8s`"},"seen":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false,"description":"When the news of it came"},"revision":{"type":"string","description":"The system's own number of this state"},"phase":{"type":["string","null"]},"reason":{"type":["string","null"]},"primary":{"type":["string","null"]},"target":{"type":["string","null"]},"members":{"type":"integer","minimum":0,"description":"Wanted"},"ready":{"type":"integer","minimum":0},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"stamps":{"type":"object","description":"Times that its members wrote, each by a clock of its own","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archiving"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","by","to","uid","revision"],"properties":{"connection":{"type":"string"},"by":{"type":"string","description":"What decides where the server archives: an operator, in the words of its system"},"to":{"type":["string","null"]},"uid":{"type":"string","description":"Of the object that says so"},"revision":{"type":"string","description":"And which state of it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"object-versions"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","bucket","key","versioning","versions","deleteMarkers","newest","asked"],"properties":{"connection":{"type":"string"},"bucket":{"type":"string"},"key":{"type":"string","description":"Whole key"},"versioning":{"enum":["enabled","suspended","off"]},"versions":{"type":"integer","minimum":0,"description":"How many there are, without delete markers"},"deleteMarkers":{"type":"integer","minimum":0},"newest":{"type":"array","items":{"type":"object","required":["version","at","size","deleteMarker"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0},"deleteMarker":{"type":"boolean"}},"additionalProperties":false},"description":"At most 100 of them, newest first; the first one is what counts now"},"asked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","found","sha256"],"properties":{"version":{"type":["string","null"]},"at":{"type":["string","null"]},"found":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","size"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0}},"additionalProperties":false}},"sha256":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["read","recorded","expected"],"properties":{"read":{"type":"string","pattern":"^[0-9a-f]{64}$"},"recorded":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"additionalProperties":false,"description":"Of the bytes as they are now, as S3 recorded it when they were written, and as the runbook expects it"}}},"additionalProperties":false,"description":"One version that was looked at"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"namespace-inventory"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","namespace","cluster","objects","counts","digest","compared"],"properties":{"connection":{"type":"string"},"namespace":{"type":"string"},"cluster":{"type":"string","description":"uid of its namespace kube-system"},"objects":{"type":"array","items":{"type":"object","required":["object","digest"],"properties":{"object":{"type":"string","description":"Kind in lower case and name"},"digest":{"type":"string","description":"SHA-256 over its content without status, identity and what the cluster assigns; of a Secret's type and key names only"},"keys":{"type":"array","items":{"type":"string"},"description":"Of Secrets and config maps; never a value"},"replicas":{"type":"object","required":["wanted","ready"],"properties":{"wanted":{"type":"integer"},"ready":{"type":"integer"}},"additionalProperties":false},"volume":{"type":"object","required":["phase","storage"],"properties":{"phase":{"type":"string"},"storage":{"type":["string","null"]}},"additionalProperties":false}},"additionalProperties":false}},"counts":{"type":"object","description":"By kind","additionalProperties":{"type":"integer","minimum":0}},"digest":{"type":"string","description":"SHA-256 over names and digests"},"compared":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["expected","missing","changed","added"],"properties":{"expected":{"type":"integer","minimum":0},"missing":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}},"added":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","cluster-state","archiving","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","object-versions","namespace-inventory","residue"]},"data":{}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"evidence.write-failed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["file","message"],"properties":{"file":{"type":"string"},"message":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.asked"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["instructions","instant"],"properties":{"instructions":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.began"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant"],"properties":{"who":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"human.done"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","instant","answered","attestation"],"properties":{"who":{"type":["string","null"]},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"answered":{"type":"boolean"},"attestation":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"note.manual"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["text","who","source"],"properties":{"text":{"type":"string"},"who":{"type":"string"},"source":{"enum":["prompt","note"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.attached"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["who","host"],"properties":{"who":{"type":"string"},"host":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"operator.chose"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["choice"],"properties":{"choice":{"enum":["retry","skip","abort"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.observed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","object","actor","change","ours","allowedBy","scope"],"properties":{"watcher":{"type":"string"},"object":{"type":"string"},"actor":{"type":["string","null"]},"change":{"type":"string"},"before":{},"after":{},"ours":{"type":"boolean"},"allowedBy":{"type":["string","null"]},"scope":{"enum":["recovery-path","elsewhere"]},"happened":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.gap"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","required","detail"],"properties":{"watcher":{"type":"string"},"required":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.unseen"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","detail"],"properties":{"watcher":{"type":"string"},"detail":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"watch.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["watcher","checks"],"properties":{"watcher":{"type":"string"},"checks":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.deferred"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","uses","with"],"properties":{"id":{"type":"string"},"uses":{"type":"string"},"with":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.confirmed"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","identity"],"properties":{"id":{"type":"string"},"identity":{"type":"object","additionalProperties":true}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.started"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id"],"properties":{"id":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cleanup.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["id","ok"],"properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.kept"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cleanups","things","until"],"properties":{"cleanups":{"type":"array","items":{"type":"string"}},"things":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}},"until":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"verification.ended"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"cancel.requested"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["by"],"properties":{"by":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"run.finished"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","properties":{},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"probe.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","endpoint","read","write","control","sent","done"],"properties":{"probe":{"type":"string"},"endpoint":{"type":"string"},"read":{"type":"boolean"},"write":{"type":"boolean"},"control":{"type":["boolean","null"]},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"done":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.row"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","n","sent","acked"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"n":{"type":"integer","minimum":1},"sent":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"acked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"ledger.recovered"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","ranges","systemId","timeline"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"ranges":{"type":"array","items":{"type":"array","minItems":2,"prefixItems":[{"type":"integer"},{"type":"integer"}],"items":false}},"systemId":{"type":["string","null"]},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"lsn.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lsn"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lsn":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"type":{"const":"archive.sample"}},"required":["type"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["probe","store","instant","lastArchived","endLsn","failed"],"properties":{"probe":{"type":"string"},"store":{"type":"string"},"instant":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false},"lastArchived":{"type":["string","null"]},"endLsn":{"type":["string","null"]},"failed":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}}],"properties":{"seq":{"type":"integer","minimum":0},"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"},"boot":{"type":"string"},"step":{"type":"string"},"attempt":{"type":"integer","minimum":1},"parent":{"type":"string"},"prev":{"type":"string","pattern":"^[0-9a-f]{64}$"},"type":{"enum":["run.started","plan.approved","store.registered","run.resumed","preflight.checked","connection.provisioning","connection.provisioned","endpoint.opened","endpoint.switched","probe.started","probe.stopped","step.started","step.attempt-failed","step.finished","step.skipped","unit.running","unit.finished","fault.sent","evidence.recorded","evidence.write-failed","human.asked","human.began","human.done","note.manual","operator.attached","operator.chose","watch.observed","watch.gap","watch.unseen","watch.ended","cleanup.deferred","cleanup.confirmed","cleanup.started","cleanup.finished","run.kept","verification.ended","cancel.requested","run.finished","probe.sample","ledger.row","ledger.recovered","lsn.sample","archive.sample"]},"data":{"type":"object"}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 const func6 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^\\d+$", "u");
@@ -14095,7 +14095,7 @@ errors++;
 }
 else {
 if(data140.kind !== undefined){
-if("residue" !== data140.kind){
+if("namespace-inventory" !== data140.kind){
 const err1055 = {};
 if(vErrors === null){
 vErrors = [err1055];
@@ -14145,8 +14145,8 @@ errors++;
 if(data140.data !== undefined){
 let data419 = data140.data;
 if(data419 && typeof data419 == "object" && !Array.isArray(data419)){
-if(data419.left === undefined){
-const err1058 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(data419.connection === undefined){
+const err1058 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err1058];
 }
@@ -14155,9 +14155,8 @@ vErrors.push(err1058);
 }
 errors++;
 }
-for(const key75 in data419){
-if(!(key75 === "left")){
-const err1059 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
+if(data419.namespace === undefined){
+const err1059 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "namespace"},message:"must have required property '"+"namespace"+"'"};
 if(vErrors === null){
 vErrors = [err1059];
 }
@@ -14166,16 +14165,8 @@ vErrors.push(err1059);
 }
 errors++;
 }
-}
-if(data419.left !== undefined){
-let data420 = data419.left;
-if(Array.isArray(data420)){
-const len31 = data420.length;
-for(let i31=0; i31<len31; i31++){
-let data421 = data420[i31];
-if(data421 && typeof data421 == "object" && !Array.isArray(data421)){
-if(data421.system === undefined){
-const err1060 = {instancePath:instancePath+"/data/data/left/" + i31,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data419.cluster === undefined){
+const err1060 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "cluster"},message:"must have required property '"+"cluster"+"'"};
 if(vErrors === null){
 vErrors = [err1060];
 }
@@ -14184,8 +14175,8 @@ vErrors.push(err1060);
 }
 errors++;
 }
-if(data421.object === undefined){
-const err1061 = {instancePath:instancePath+"/data/data/left/" + i31,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data419.objects === undefined){
+const err1061 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "objects"},message:"must have required property '"+"objects"+"'"};
 if(vErrors === null){
 vErrors = [err1061];
 }
@@ -14194,9 +14185,8 @@ vErrors.push(err1061);
 }
 errors++;
 }
-for(const key76 in data421){
-if(!((key76 === "system") || (key76 === "object"))){
-const err1062 = {instancePath:instancePath+"/data/data/left/" + i31,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
+if(data419.counts === undefined){
+const err1062 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "counts"},message:"must have required property '"+"counts"+"'"};
 if(vErrors === null){
 vErrors = [err1062];
 }
@@ -14205,10 +14195,8 @@ vErrors.push(err1062);
 }
 errors++;
 }
-}
-if(data421.system !== undefined){
-if(typeof data421.system !== "string"){
-const err1063 = {instancePath:instancePath+"/data/data/left/" + i31+"/system",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data419.digest === undefined){
+const err1063 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err1063];
 }
@@ -14217,10 +14205,8 @@ vErrors.push(err1063);
 }
 errors++;
 }
-}
-if(data421.object !== undefined){
-if(typeof data421.object !== "string"){
-const err1064 = {instancePath:instancePath+"/data/data/left/" + i31+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data419.compared === undefined){
+const err1064 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "compared"},message:"must have required property '"+"compared"+"'"};
 if(vErrors === null){
 vErrors = [err1064];
 }
@@ -14229,10 +14215,9 @@ vErrors.push(err1064);
 }
 errors++;
 }
-}
-}
-else {
-const err1065 = {instancePath:instancePath+"/data/data/left/" + i31,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key75 in data419){
+if(!(((((((key75 === "connection") || (key75 === "namespace")) || (key75 === "cluster")) || (key75 === "objects")) || (key75 === "counts")) || (key75 === "digest")) || (key75 === "compared"))){
+const err1065 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key75},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1065];
 }
@@ -14242,9 +14227,9 @@ vErrors.push(err1065);
 errors++;
 }
 }
-}
-else {
-const err1066 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data419.connection !== undefined){
+if(typeof data419.connection !== "string"){
+const err1066 = {instancePath:instancePath+"/data/data/connection",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1066];
 }
@@ -14254,9 +14239,9 @@ vErrors.push(err1066);
 errors++;
 }
 }
-}
-else {
-const err1067 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data419.namespace !== undefined){
+if(typeof data419.namespace !== "string"){
+const err1067 = {instancePath:instancePath+"/data/data/namespace",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/namespace/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1067];
 }
@@ -14266,9 +14251,9 @@ vErrors.push(err1067);
 errors++;
 }
 }
-}
-else {
-const err1068 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data419.cluster !== undefined){
+if(typeof data419.cluster !== "string"){
+const err1068 = {instancePath:instancePath+"/data/data/cluster",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/cluster/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1068];
 }
@@ -14277,16 +14262,16 @@ vErrors.push(err1068);
 }
 errors++;
 }
-var _valid52 = _errs1172 === errors;
-valid281 = _valid52;
-if(valid281){
-var props44 = {};
-props44.data = true;
-props44.kind = true;
 }
-}
-if(!valid281){
-const err1069 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data419.objects !== undefined){
+let data423 = data419.objects;
+if(Array.isArray(data423)){
+const len31 = data423.length;
+for(let i31=0; i31<len31; i31++){
+let data424 = data423[i31];
+if(data424 && typeof data424 == "object" && !Array.isArray(data424)){
+if(data424.object === undefined){
+const err1069 = {instancePath:instancePath+"/data/data/objects/" + i31,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err1069];
 }
@@ -14295,18 +14280,8 @@ vErrors.push(err1069);
 }
 errors++;
 }
-if(props19 !== true && props44 !== undefined){
-if(props44 === true){
-props19 = true;
-}
-else {
-props19 = props19 || {};
-Object.assign(props19, props44);
-}
-}
-if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
-if(data140.kind === undefined){
-const err1070 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data424.digest === undefined){
+const err1070 = {instancePath:instancePath+"/data/data/objects/" + i31,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err1070];
 }
@@ -14315,8 +14290,9 @@ vErrors.push(err1070);
 }
 errors++;
 }
-if(data140.data === undefined){
-const err1071 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+for(const key76 in data424){
+if(!(((((key76 === "object") || (key76 === "digest")) || (key76 === "keys")) || (key76 === "replicas")) || (key76 === "volume"))){
+const err1071 = {instancePath:instancePath+"/data/data/objects/" + i31,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key76},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1071];
 }
@@ -14325,9 +14301,10 @@ vErrors.push(err1071);
 }
 errors++;
 }
-for(const key77 in data140){
-if(!((key77 === "kind") || (key77 === "data"))){
-const err1072 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
+}
+if(data424.object !== undefined){
+if(typeof data424.object !== "string"){
+const err1072 = {instancePath:instancePath+"/data/data/objects/" + i31+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1072];
 }
@@ -14337,10 +14314,9 @@ vErrors.push(err1072);
 errors++;
 }
 }
-if(data140.kind !== undefined){
-let data424 = data140.kind;
-if(!((((((((((((((((((((data424 === "backup") || (data424 === "restore-target")) || (data424 === "wal-end")) || (data424 === "archive")) || (data424 === "reference")) || (data424 === "reconciliation")) || (data424 === "health-checks")) || (data424 === "isolation")) || (data424 === "production-fingerprint")) || (data424 === "cluster-state")) || (data424 === "archiving")) || (data424 === "infrastructure-code")) || (data424 === "infrastructure-plan")) || (data424 === "infrastructure-state")) || (data424 === "drift")) || (data424 === "volume-snapshot")) || (data424 === "volume")) || (data424 === "volume-swap")) || (data424 === "object-versions")) || (data424 === "residue"))){
-const err1073 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/18/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(data424.digest !== undefined){
+if(typeof data424.digest !== "string"){
+const err1073 = {instancePath:instancePath+"/data/data/objects/" + i31+"/digest",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1073];
 }
@@ -14350,9 +14326,13 @@ vErrors.push(err1073);
 errors++;
 }
 }
-}
-else {
-const err1074 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data424.keys !== undefined){
+let data427 = data424.keys;
+if(Array.isArray(data427)){
+const len32 = data427.length;
+for(let i32=0; i32<len32; i32++){
+if(typeof data427[i32] !== "string"){
+const err1074 = {instancePath:instancePath+"/data/data/objects/" + i31+"/keys/" + i32,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/keys/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1074];
 }
@@ -14364,7 +14344,7 @@ errors++;
 }
 }
 else {
-const err1075 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1075 = {instancePath:instancePath+"/data/data/objects/" + i31+"/keys",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/keys/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err1075];
 }
@@ -14373,16 +14353,12 @@ vErrors.push(err1075);
 }
 errors++;
 }
-var _valid19 = _errs404 === errors;
-valid96 = _valid19;
-if(valid96){
-var props45 = {};
-props45.data = true;
-props45.type = true;
 }
-}
-if(!valid96){
-const err1076 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data424.replicas !== undefined){
+let data429 = data424.replicas;
+if(data429 && typeof data429 == "object" && !Array.isArray(data429)){
+if(data429.wanted === undefined){
+const err1076 = {instancePath:instancePath+"/data/data/objects/" + i31+"/replicas",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/replicas/required",keyword:"required",params:{missingProperty: "wanted"},message:"must have required property '"+"wanted"+"'"};
 if(vErrors === null){
 vErrors = [err1076];
 }
@@ -14391,23 +14367,8 @@ vErrors.push(err1076);
 }
 errors++;
 }
-if(props0 !== true && props45 !== undefined){
-if(props45 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props45);
-}
-}
-const _errs1189 = errors;
-let valid289 = true;
-const _errs1190 = errors;
-if(errors === _errs1190){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing39;
-if((data.type === undefined) && (missing39 = "type")){
-const err1077 = {};
+if(data429.ready === undefined){
+const err1077 = {instancePath:instancePath+"/data/data/objects/" + i31+"/replicas",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/replicas/required",keyword:"required",params:{missingProperty: "ready"},message:"must have required property '"+"ready"+"'"};
 if(vErrors === null){
 vErrors = [err1077];
 }
@@ -14416,10 +14377,9 @@ vErrors.push(err1077);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("evidence.write-failed" !== data.type){
-const err1078 = {};
+for(const key77 in data429){
+if(!((key77 === "wanted") || (key77 === "ready"))){
+const err1078 = {instancePath:instancePath+"/data/data/objects/" + i31+"/replicas",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/replicas/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key77},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1078];
 }
@@ -14429,10 +14389,10 @@ vErrors.push(err1078);
 errors++;
 }
 }
-}
-}
-else {
-const err1079 = {};
+if(data429.wanted !== undefined){
+let data430 = data429.wanted;
+if(!(((typeof data430 == "number") && (!(data430 % 1) && !isNaN(data430))) && (isFinite(data430)))){
+const err1079 = {instancePath:instancePath+"/data/data/objects/" + i31+"/replicas/wanted",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/replicas/properties/wanted/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1079];
 }
@@ -14442,21 +14402,10 @@ vErrors.push(err1079);
 errors++;
 }
 }
-var _valid53 = _errs1190 === errors;
-errors = _errs1189;
-if(vErrors !== null){
-if(_errs1189){
-vErrors.length = _errs1189;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid53){
-const _errs1193 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1080 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data429.ready !== undefined){
+let data431 = data429.ready;
+if(!(((typeof data431 == "number") && (!(data431 % 1) && !isNaN(data431))) && (isFinite(data431)))){
+const err1080 = {instancePath:instancePath+"/data/data/objects/" + i31+"/replicas/ready",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/replicas/properties/ready/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1080];
 }
@@ -14465,11 +14414,10 @@ vErrors.push(err1080);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data426 = data.data;
-if(data426 && typeof data426 == "object" && !Array.isArray(data426)){
-if(data426.file === undefined){
-const err1081 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
+}
+}
+else {
+const err1081 = {instancePath:instancePath+"/data/data/objects/" + i31+"/replicas",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/replicas/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1081];
 }
@@ -14478,8 +14426,12 @@ vErrors.push(err1081);
 }
 errors++;
 }
-if(data426.message === undefined){
-const err1082 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+}
+if(data424.volume !== undefined){
+let data432 = data424.volume;
+if(data432 && typeof data432 == "object" && !Array.isArray(data432)){
+if(data432.phase === undefined){
+const err1082 = {instancePath:instancePath+"/data/data/objects/" + i31+"/volume",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/volume/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
 if(vErrors === null){
 vErrors = [err1082];
 }
@@ -14488,9 +14440,8 @@ vErrors.push(err1082);
 }
 errors++;
 }
-for(const key78 in data426){
-if(!((key78 === "file") || (key78 === "message"))){
-const err1083 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
+if(data432.storage === undefined){
+const err1083 = {instancePath:instancePath+"/data/data/objects/" + i31+"/volume",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/volume/required",keyword:"required",params:{missingProperty: "storage"},message:"must have required property '"+"storage"+"'"};
 if(vErrors === null){
 vErrors = [err1083];
 }
@@ -14499,10 +14450,9 @@ vErrors.push(err1083);
 }
 errors++;
 }
-}
-if(data426.file !== undefined){
-if(typeof data426.file !== "string"){
-const err1084 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/19/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key78 in data432){
+if(!((key78 === "phase") || (key78 === "storage"))){
+const err1084 = {instancePath:instancePath+"/data/data/objects/" + i31+"/volume",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/volume/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key78},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1084];
 }
@@ -14512,9 +14462,9 @@ vErrors.push(err1084);
 errors++;
 }
 }
-if(data426.message !== undefined){
-if(typeof data426.message !== "string"){
-const err1085 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/19/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data432.phase !== undefined){
+if(typeof data432.phase !== "string"){
+const err1085 = {instancePath:instancePath+"/data/data/objects/" + i31+"/volume/phase",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/volume/properties/phase/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1085];
 }
@@ -14524,9 +14474,10 @@ vErrors.push(err1085);
 errors++;
 }
 }
-}
-else {
-const err1086 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data432.storage !== undefined){
+let data434 = data432.storage;
+if((typeof data434 !== "string") && (data434 !== null)){
+const err1086 = {instancePath:instancePath+"/data/data/objects/" + i31+"/volume/storage",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/volume/properties/storage/type",keyword:"type",params:{type: schema31.allOf[18].then.properties.data.allOf[19].then.properties.data.properties.objects.items.properties.volume.properties.storage.type},message:"must be string,null"};
 if(vErrors === null){
 vErrors = [err1086];
 }
@@ -14538,7 +14489,7 @@ errors++;
 }
 }
 else {
-const err1087 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1087 = {instancePath:instancePath+"/data/data/objects/" + i31+"/volume",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/properties/volume/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1087];
 }
@@ -14547,16 +14498,10 @@ vErrors.push(err1087);
 }
 errors++;
 }
-var _valid53 = _errs1193 === errors;
-valid289 = _valid53;
-if(valid289){
-var props46 = {};
-props46.data = true;
-props46.type = true;
 }
 }
-if(!valid289){
-const err1088 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err1088 = {instancePath:instancePath+"/data/data/objects/" + i31,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1088];
 }
@@ -14565,23 +14510,10 @@ vErrors.push(err1088);
 }
 errors++;
 }
-if(props0 !== true && props46 !== undefined){
-if(props46 === true){
-props0 = true;
+}
 }
 else {
-props0 = props0 || {};
-Object.assign(props0, props46);
-}
-}
-const _errs1203 = errors;
-let valid293 = true;
-const _errs1204 = errors;
-if(errors === _errs1204){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing40;
-if((data.type === undefined) && (missing40 = "type")){
-const err1089 = {};
+const err1089 = {instancePath:instancePath+"/data/data/objects",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/objects/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err1089];
 }
@@ -14590,10 +14522,14 @@ vErrors.push(err1089);
 }
 errors++;
 }
-else {
-if(data.type !== undefined){
-if("human.asked" !== data.type){
-const err1090 = {};
+}
+if(data419.counts !== undefined){
+let data435 = data419.counts;
+if(data435 && typeof data435 == "object" && !Array.isArray(data435)){
+for(const key79 in data435){
+let data436 = data435[key79];
+if(!(((typeof data436 == "number") && (!(data436 % 1) && !isNaN(data436))) && (isFinite(data436)))){
+const err1090 = {instancePath:instancePath+"/data/data/counts/" + key79.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/counts/additionalProperties/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1090];
 }
@@ -14602,11 +14538,9 @@ vErrors.push(err1090);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1091 = {};
+if((typeof data436 == "number") && (isFinite(data436))){
+if(data436 < 0 || isNaN(data436)){
+const err1091 = {instancePath:instancePath+"/data/data/counts/" + key79.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/counts/additionalProperties/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err1091];
 }
@@ -14616,21 +14550,10 @@ vErrors.push(err1091);
 errors++;
 }
 }
-var _valid54 = _errs1204 === errors;
-errors = _errs1203;
-if(vErrors !== null){
-if(_errs1203){
-vErrors.length = _errs1203;
+}
 }
 else {
-vErrors = null;
-}
-}
-if(_valid54){
-const _errs1207 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1092 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1092 = {instancePath:instancePath+"/data/data/counts",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/counts/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1092];
 }
@@ -14639,11 +14562,10 @@ vErrors.push(err1092);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data430 = data.data;
-if(data430 && typeof data430 == "object" && !Array.isArray(data430)){
-if(data430.instructions === undefined){
-const err1093 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
+}
+if(data419.digest !== undefined){
+if(typeof data419.digest !== "string"){
+const err1093 = {instancePath:instancePath+"/data/data/digest",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1093];
 }
@@ -14652,8 +14574,16 @@ vErrors.push(err1093);
 }
 errors++;
 }
-if(data430.instant === undefined){
-const err1094 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+}
+if(data419.compared !== undefined){
+let data438 = data419.compared;
+const _errs1218 = errors;
+let valid293 = true;
+const _errs1219 = errors;
+const _errs1220 = errors;
+const _errs1221 = errors;
+if(data438 !== null){
+const err1094 = {};
 if(vErrors === null){
 vErrors = [err1094];
 }
@@ -14662,9 +14592,9 @@ vErrors.push(err1094);
 }
 errors++;
 }
-for(const key79 in data430){
-if(!((key79 === "instructions") || (key79 === "instant"))){
-const err1095 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key79},message:"must NOT have additional properties"};
+var valid294 = _errs1221 === errors;
+if(valid294){
+const err1095 = {};
 if(vErrors === null){
 vErrors = [err1095];
 }
@@ -14673,10 +14603,32 @@ vErrors.push(err1095);
 }
 errors++;
 }
+else {
+errors = _errs1220;
+if(vErrors !== null){
+if(_errs1220){
+vErrors.length = _errs1220;
 }
-if(data430.instructions !== undefined){
-if(typeof data430.instructions !== "string"){
-const err1096 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/20/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+vErrors = null;
+}
+}
+}
+var _valid53 = _errs1219 === errors;
+errors = _errs1218;
+if(vErrors !== null){
+if(_errs1218){
+vErrors.length = _errs1218;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid53){
+const _errs1223 = errors;
+if(data438 && typeof data438 == "object" && !Array.isArray(data438)){
+if(data438.expected === undefined){
+const err1096 = {instancePath:instancePath+"/data/data/compared",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
 if(vErrors === null){
 vErrors = [err1096];
 }
@@ -14685,12 +14637,8 @@ vErrors.push(err1096);
 }
 errors++;
 }
-}
-if(data430.instant !== undefined){
-let data432 = data430.instant;
-if(data432 && typeof data432 == "object" && !Array.isArray(data432)){
-if(data432.at === undefined){
-const err1097 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data438.missing === undefined){
+const err1097 = {instancePath:instancePath+"/data/data/compared",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/required",keyword:"required",params:{missingProperty: "missing"},message:"must have required property '"+"missing"+"'"};
 if(vErrors === null){
 vErrors = [err1097];
 }
@@ -14699,8 +14647,8 @@ vErrors.push(err1097);
 }
 errors++;
 }
-if(data432.mono === undefined){
-const err1098 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data438.changed === undefined){
+const err1098 = {instancePath:instancePath+"/data/data/compared",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/required",keyword:"required",params:{missingProperty: "changed"},message:"must have required property '"+"changed"+"'"};
 if(vErrors === null){
 vErrors = [err1098];
 }
@@ -14709,9 +14657,8 @@ vErrors.push(err1098);
 }
 errors++;
 }
-for(const key80 in data432){
-if(!((key80 === "at") || (key80 === "mono"))){
-const err1099 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
+if(data438.added === undefined){
+const err1099 = {instancePath:instancePath+"/data/data/compared",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/required",keyword:"required",params:{missingProperty: "added"},message:"must have required property '"+"added"+"'"};
 if(vErrors === null){
 vErrors = [err1099];
 }
@@ -14720,10 +14667,9 @@ vErrors.push(err1099);
 }
 errors++;
 }
-}
-if(data432.at !== undefined){
-if(typeof data432.at !== "string"){
-const err1100 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key80 in data438){
+if(!((((key80 === "expected") || (key80 === "missing")) || (key80 === "changed")) || (key80 === "added"))){
+const err1100 = {instancePath:instancePath+"/data/data/compared",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key80},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1100];
 }
@@ -14733,11 +14679,10 @@ vErrors.push(err1100);
 errors++;
 }
 }
-if(data432.mono !== undefined){
-let data434 = data432.mono;
-if(typeof data434 === "string"){
-if(!pattern4.test(data434)){
-const err1101 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data438.expected !== undefined){
+let data439 = data438.expected;
+if(!(((typeof data439 == "number") && (!(data439 % 1) && !isNaN(data439))) && (isFinite(data439)))){
+const err1101 = {instancePath:instancePath+"/data/data/compared/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/properties/expected/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1101];
 }
@@ -14746,9 +14691,9 @@ vErrors.push(err1101);
 }
 errors++;
 }
-}
-else {
-const err1102 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if((typeof data439 == "number") && (isFinite(data439))){
+if(data439 < 0 || isNaN(data439)){
+const err1102 = {instancePath:instancePath+"/data/data/compared/expected",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/properties/expected/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err1102];
 }
@@ -14759,8 +14704,13 @@ errors++;
 }
 }
 }
-else {
-const err1103 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data438.missing !== undefined){
+let data440 = data438.missing;
+if(Array.isArray(data440)){
+const len33 = data440.length;
+for(let i33=0; i33<len33; i33++){
+if(typeof data440[i33] !== "string"){
+const err1103 = {instancePath:instancePath+"/data/data/compared/missing/" + i33,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/properties/missing/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1103];
 }
@@ -14772,7 +14722,7 @@ errors++;
 }
 }
 else {
-const err1104 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1104 = {instancePath:instancePath+"/data/data/compared/missing",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/properties/missing/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err1104];
 }
@@ -14782,9 +14732,13 @@ vErrors.push(err1104);
 errors++;
 }
 }
-}
-else {
-const err1105 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data438.changed !== undefined){
+let data442 = data438.changed;
+if(Array.isArray(data442)){
+const len34 = data442.length;
+for(let i34=0; i34<len34; i34++){
+if(typeof data442[i34] !== "string"){
+const err1105 = {instancePath:instancePath+"/data/data/compared/changed/" + i34,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1105];
 }
@@ -14793,21 +14747,433 @@ vErrors.push(err1105);
 }
 errors++;
 }
-var _valid54 = _errs1207 === errors;
-valid293 = _valid54;
-if(valid293){
-var props47 = {};
-props47.data = true;
-props47.type = true;
 }
 }
-if(!valid293){
-const err1106 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err1106 = {instancePath:instancePath+"/data/data/compared/changed",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err1106];
 }
 else {
 vErrors.push(err1106);
+}
+errors++;
+}
+}
+if(data438.added !== undefined){
+let data444 = data438.added;
+if(Array.isArray(data444)){
+const len35 = data444.length;
+for(let i35=0; i35<len35; i35++){
+if(typeof data444[i35] !== "string"){
+const err1107 = {instancePath:instancePath+"/data/data/compared/added/" + i35,schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/properties/added/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1107];
+}
+else {
+vErrors.push(err1107);
+}
+errors++;
+}
+}
+}
+else {
+const err1108 = {instancePath:instancePath+"/data/data/compared/added",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1108];
+}
+else {
+vErrors.push(err1108);
+}
+errors++;
+}
+}
+}
+else {
+const err1109 = {instancePath:instancePath+"/data/data/compared",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1109];
+}
+else {
+vErrors.push(err1109);
+}
+errors++;
+}
+var _valid53 = _errs1223 === errors;
+valid293 = _valid53;
+}
+if(!valid293){
+const err1110 = {instancePath:instancePath+"/data/data/compared",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/properties/compared/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1110];
+}
+else {
+vErrors.push(err1110);
+}
+errors++;
+}
+}
+}
+else {
+const err1111 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1111];
+}
+else {
+vErrors.push(err1111);
+}
+errors++;
+}
+}
+}
+else {
+const err1112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1112];
+}
+else {
+vErrors.push(err1112);
+}
+errors++;
+}
+var _valid52 = _errs1172 === errors;
+valid281 = _valid52;
+if(valid281){
+var props45 = {};
+props45.data = true;
+props45.kind = true;
+}
+}
+if(!valid281){
+const err1113 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1113];
+}
+else {
+vErrors.push(err1113);
+}
+errors++;
+}
+if(props19 !== true && props45 !== undefined){
+if(props45 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props45);
+}
+}
+const _errs1241 = errors;
+let valid302 = true;
+const _errs1242 = errors;
+if(errors === _errs1242){
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+let missing39;
+if((data140.kind === undefined) && (missing39 = "kind")){
+const err1114 = {};
+if(vErrors === null){
+vErrors = [err1114];
+}
+else {
+vErrors.push(err1114);
+}
+errors++;
+}
+else {
+if(data140.kind !== undefined){
+if("residue" !== data140.kind){
+const err1115 = {};
+if(vErrors === null){
+vErrors = [err1115];
+}
+else {
+vErrors.push(err1115);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1116 = {};
+if(vErrors === null){
+vErrors = [err1116];
+}
+else {
+vErrors.push(err1116);
+}
+errors++;
+}
+}
+var _valid54 = _errs1242 === errors;
+errors = _errs1241;
+if(vErrors !== null){
+if(_errs1241){
+vErrors.length = _errs1241;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid54){
+const _errs1245 = errors;
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.data === undefined){
+const err1117 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1117];
+}
+else {
+vErrors.push(err1117);
+}
+errors++;
+}
+if(data140.data !== undefined){
+let data447 = data140.data;
+if(data447 && typeof data447 == "object" && !Array.isArray(data447)){
+if(data447.left === undefined){
+const err1118 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(vErrors === null){
+vErrors = [err1118];
+}
+else {
+vErrors.push(err1118);
+}
+errors++;
+}
+for(const key81 in data447){
+if(!(key81 === "left")){
+const err1119 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1119];
+}
+else {
+vErrors.push(err1119);
+}
+errors++;
+}
+}
+if(data447.left !== undefined){
+let data448 = data447.left;
+if(Array.isArray(data448)){
+const len36 = data448.length;
+for(let i36=0; i36<len36; i36++){
+let data449 = data448[i36];
+if(data449 && typeof data449 == "object" && !Array.isArray(data449)){
+if(data449.system === undefined){
+const err1120 = {instancePath:instancePath+"/data/data/left/" + i36,schemaPath:"#/allOf/18/then/properties/data/allOf/20/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err1120];
+}
+else {
+vErrors.push(err1120);
+}
+errors++;
+}
+if(data449.object === undefined){
+const err1121 = {instancePath:instancePath+"/data/data/left/" + i36,schemaPath:"#/allOf/18/then/properties/data/allOf/20/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err1121];
+}
+else {
+vErrors.push(err1121);
+}
+errors++;
+}
+for(const key82 in data449){
+if(!((key82 === "system") || (key82 === "object"))){
+const err1122 = {instancePath:instancePath+"/data/data/left/" + i36,schemaPath:"#/allOf/18/then/properties/data/allOf/20/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key82},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1122];
+}
+else {
+vErrors.push(err1122);
+}
+errors++;
+}
+}
+if(data449.system !== undefined){
+if(typeof data449.system !== "string"){
+const err1123 = {instancePath:instancePath+"/data/data/left/" + i36+"/system",schemaPath:"#/allOf/18/then/properties/data/allOf/20/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1123];
+}
+else {
+vErrors.push(err1123);
+}
+errors++;
+}
+}
+if(data449.object !== undefined){
+if(typeof data449.object !== "string"){
+const err1124 = {instancePath:instancePath+"/data/data/left/" + i36+"/object",schemaPath:"#/allOf/18/then/properties/data/allOf/20/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1124];
+}
+else {
+vErrors.push(err1124);
+}
+errors++;
+}
+}
+}
+else {
+const err1125 = {instancePath:instancePath+"/data/data/left/" + i36,schemaPath:"#/allOf/18/then/properties/data/allOf/20/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1125];
+}
+else {
+vErrors.push(err1125);
+}
+errors++;
+}
+}
+}
+else {
+const err1126 = {instancePath:instancePath+"/data/data/left",schemaPath:"#/allOf/18/then/properties/data/allOf/20/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1126];
+}
+else {
+vErrors.push(err1126);
+}
+errors++;
+}
+}
+}
+else {
+const err1127 = {instancePath:instancePath+"/data/data",schemaPath:"#/allOf/18/then/properties/data/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1127];
+}
+else {
+vErrors.push(err1127);
+}
+errors++;
+}
+}
+}
+else {
+const err1128 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1128];
+}
+else {
+vErrors.push(err1128);
+}
+errors++;
+}
+var _valid54 = _errs1245 === errors;
+valid302 = _valid54;
+if(valid302){
+var props46 = {};
+props46.data = true;
+props46.kind = true;
+}
+}
+if(!valid302){
+const err1129 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1129];
+}
+else {
+vErrors.push(err1129);
+}
+errors++;
+}
+if(props19 !== true && props46 !== undefined){
+if(props46 === true){
+props19 = true;
+}
+else {
+props19 = props19 || {};
+Object.assign(props19, props46);
+}
+}
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.kind === undefined){
+const err1130 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err1130];
+}
+else {
+vErrors.push(err1130);
+}
+errors++;
+}
+if(data140.data === undefined){
+const err1131 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1131];
+}
+else {
+vErrors.push(err1131);
+}
+errors++;
+}
+for(const key83 in data140){
+if(!((key83 === "kind") || (key83 === "data"))){
+const err1132 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key83},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1132];
+}
+else {
+vErrors.push(err1132);
+}
+errors++;
+}
+}
+if(data140.kind !== undefined){
+let data452 = data140.kind;
+if(!(((((((((((((((((((((data452 === "backup") || (data452 === "restore-target")) || (data452 === "wal-end")) || (data452 === "archive")) || (data452 === "reference")) || (data452 === "reconciliation")) || (data452 === "health-checks")) || (data452 === "isolation")) || (data452 === "production-fingerprint")) || (data452 === "cluster-state")) || (data452 === "archiving")) || (data452 === "infrastructure-code")) || (data452 === "infrastructure-plan")) || (data452 === "infrastructure-state")) || (data452 === "drift")) || (data452 === "volume-snapshot")) || (data452 === "volume")) || (data452 === "volume-swap")) || (data452 === "object-versions")) || (data452 === "namespace-inventory")) || (data452 === "residue"))){
+const err1133 = {instancePath:instancePath+"/data/kind",schemaPath:"#/allOf/18/then/properties/data/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.allOf[18].then.properties.data.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1133];
+}
+else {
+vErrors.push(err1133);
+}
+errors++;
+}
+}
+}
+else {
+const err1134 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/18/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1134];
+}
+else {
+vErrors.push(err1134);
+}
+errors++;
+}
+}
+}
+else {
+const err1135 = {instancePath,schemaPath:"#/allOf/18/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1135];
+}
+else {
+vErrors.push(err1135);
+}
+errors++;
+}
+var _valid19 = _errs404 === errors;
+valid96 = _valid19;
+if(valid96){
+var props47 = {};
+props47.data = true;
+props47.type = true;
+}
+}
+if(!valid96){
+const err1136 = {instancePath,schemaPath:"#/allOf/18/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1136];
+}
+else {
+vErrors.push(err1136);
 }
 errors++;
 }
@@ -14820,31 +15186,31 @@ props0 = props0 || {};
 Object.assign(props0, props47);
 }
 }
-const _errs1222 = errors;
-let valid298 = true;
-const _errs1223 = errors;
-if(errors === _errs1223){
+const _errs1262 = errors;
+let valid310 = true;
+const _errs1263 = errors;
+if(errors === _errs1263){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing41;
-if((data.type === undefined) && (missing41 = "type")){
-const err1107 = {};
+let missing40;
+if((data.type === undefined) && (missing40 = "type")){
+const err1137 = {};
 if(vErrors === null){
-vErrors = [err1107];
+vErrors = [err1137];
 }
 else {
-vErrors.push(err1107);
+vErrors.push(err1137);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("human.began" !== data.type){
-const err1108 = {};
+if("evidence.write-failed" !== data.type){
+const err1138 = {};
 if(vErrors === null){
-vErrors = [err1108];
+vErrors = [err1138];
 }
 else {
-vErrors.push(err1108);
+vErrors.push(err1138);
 }
 errors++;
 }
@@ -14852,208 +15218,136 @@ errors++;
 }
 }
 else {
-const err1109 = {};
+const err1139 = {};
 if(vErrors === null){
-vErrors = [err1109];
+vErrors = [err1139];
 }
 else {
-vErrors.push(err1109);
+vErrors.push(err1139);
 }
 errors++;
 }
 }
-var _valid55 = _errs1223 === errors;
-errors = _errs1222;
+var _valid55 = _errs1263 === errors;
+errors = _errs1262;
 if(vErrors !== null){
-if(_errs1222){
-vErrors.length = _errs1222;
+if(_errs1262){
+vErrors.length = _errs1262;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid55){
-const _errs1226 = errors;
+const _errs1266 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1110 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1140 = {instancePath,schemaPath:"#/allOf/19/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1110];
+vErrors = [err1140];
 }
 else {
-vErrors.push(err1110);
+vErrors.push(err1140);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data436 = data.data;
-if(data436 && typeof data436 == "object" && !Array.isArray(data436)){
-if(data436.who === undefined){
-const err1111 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+let data454 = data.data;
+if(data454 && typeof data454 == "object" && !Array.isArray(data454)){
+if(data454.file === undefined){
+const err1141 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "file"},message:"must have required property '"+"file"+"'"};
 if(vErrors === null){
-vErrors = [err1111];
+vErrors = [err1141];
 }
 else {
-vErrors.push(err1111);
+vErrors.push(err1141);
 }
 errors++;
 }
-if(data436.instant === undefined){
-const err1112 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data454.message === undefined){
+const err1142 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
 if(vErrors === null){
-vErrors = [err1112];
+vErrors = [err1142];
 }
 else {
-vErrors.push(err1112);
+vErrors.push(err1142);
 }
 errors++;
 }
-for(const key81 in data436){
-if(!((key81 === "who") || (key81 === "instant"))){
-const err1113 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key81},message:"must NOT have additional properties"};
+for(const key84 in data454){
+if(!((key84 === "file") || (key84 === "message"))){
+const err1143 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key84},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1113];
+vErrors = [err1143];
 }
 else {
-vErrors.push(err1113);
-}
-errors++;
-}
-}
-if(data436.who !== undefined){
-if(typeof data436.who !== "string"){
-const err1114 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1114];
-}
-else {
-vErrors.push(err1114);
+vErrors.push(err1143);
 }
 errors++;
 }
 }
-if(data436.instant !== undefined){
-let data438 = data436.instant;
-if(data438 && typeof data438 == "object" && !Array.isArray(data438)){
-if(data438.at === undefined){
-const err1115 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data454.file !== undefined){
+if(typeof data454.file !== "string"){
+const err1144 = {instancePath:instancePath+"/data/file",schemaPath:"#/allOf/19/then/properties/data/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1115];
+vErrors = [err1144];
 }
 else {
-vErrors.push(err1115);
-}
-errors++;
-}
-if(data438.mono === undefined){
-const err1116 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1116];
-}
-else {
-vErrors.push(err1116);
-}
-errors++;
-}
-for(const key82 in data438){
-if(!((key82 === "at") || (key82 === "mono"))){
-const err1117 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key82},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1117];
-}
-else {
-vErrors.push(err1117);
+vErrors.push(err1144);
 }
 errors++;
 }
 }
-if(data438.at !== undefined){
-if(typeof data438.at !== "string"){
-const err1118 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data454.message !== undefined){
+if(typeof data454.message !== "string"){
+const err1145 = {instancePath:instancePath+"/data/message",schemaPath:"#/allOf/19/then/properties/data/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1118];
+vErrors = [err1145];
 }
 else {
-vErrors.push(err1118);
-}
-errors++;
-}
-}
-if(data438.mono !== undefined){
-let data440 = data438.mono;
-if(typeof data440 === "string"){
-if(!pattern4.test(data440)){
-const err1119 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
-if(vErrors === null){
-vErrors = [err1119];
-}
-else {
-vErrors.push(err1119);
-}
-errors++;
-}
-}
-else {
-const err1120 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1120];
-}
-else {
-vErrors.push(err1120);
+vErrors.push(err1145);
 }
 errors++;
 }
 }
 }
 else {
-const err1121 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1146 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1121];
+vErrors = [err1146];
 }
 else {
-vErrors.push(err1121);
+vErrors.push(err1146);
 }
 errors++;
 }
 }
 }
 else {
-const err1122 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1147 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1122];
+vErrors = [err1147];
 }
 else {
-vErrors.push(err1122);
+vErrors.push(err1147);
 }
 errors++;
 }
-}
-}
-else {
-const err1123 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1123];
-}
-else {
-vErrors.push(err1123);
-}
-errors++;
-}
-var _valid55 = _errs1226 === errors;
-valid298 = _valid55;
-if(valid298){
+var _valid55 = _errs1266 === errors;
+valid310 = _valid55;
+if(valid310){
 var props48 = {};
 props48.data = true;
 props48.type = true;
 }
 }
-if(!valid298){
-const err1124 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid310){
+const err1148 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1124];
+vErrors = [err1148];
 }
 else {
-vErrors.push(err1124);
+vErrors.push(err1148);
 }
 errors++;
 }
@@ -15066,31 +15360,31 @@ props0 = props0 || {};
 Object.assign(props0, props48);
 }
 }
-const _errs1241 = errors;
-let valid303 = true;
-const _errs1242 = errors;
-if(errors === _errs1242){
+const _errs1276 = errors;
+let valid314 = true;
+const _errs1277 = errors;
+if(errors === _errs1277){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing42;
-if((data.type === undefined) && (missing42 = "type")){
-const err1125 = {};
+let missing41;
+if((data.type === undefined) && (missing41 = "type")){
+const err1149 = {};
 if(vErrors === null){
-vErrors = [err1125];
+vErrors = [err1149];
 }
 else {
-vErrors.push(err1125);
+vErrors.push(err1149);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("human.done" !== data.type){
-const err1126 = {};
+if("human.asked" !== data.type){
+const err1150 = {};
 if(vErrors === null){
-vErrors = [err1126];
+vErrors = [err1150];
 }
 else {
-vErrors.push(err1126);
+vErrors.push(err1150);
 }
 errors++;
 }
@@ -15098,254 +15392,208 @@ errors++;
 }
 }
 else {
-const err1127 = {};
+const err1151 = {};
 if(vErrors === null){
-vErrors = [err1127];
+vErrors = [err1151];
 }
 else {
-vErrors.push(err1127);
+vErrors.push(err1151);
 }
 errors++;
 }
 }
-var _valid56 = _errs1242 === errors;
-errors = _errs1241;
+var _valid56 = _errs1277 === errors;
+errors = _errs1276;
 if(vErrors !== null){
-if(_errs1241){
-vErrors.length = _errs1241;
+if(_errs1276){
+vErrors.length = _errs1276;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid56){
-const _errs1245 = errors;
+const _errs1280 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1128 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1152 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1128];
+vErrors = [err1152];
 }
 else {
-vErrors.push(err1128);
+vErrors.push(err1152);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data442 = data.data;
-if(data442 && typeof data442 == "object" && !Array.isArray(data442)){
-if(data442.who === undefined){
-const err1129 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+let data458 = data.data;
+if(data458 && typeof data458 == "object" && !Array.isArray(data458)){
+if(data458.instructions === undefined){
+const err1153 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instructions"},message:"must have required property '"+"instructions"+"'"};
 if(vErrors === null){
-vErrors = [err1129];
+vErrors = [err1153];
 }
 else {
-vErrors.push(err1129);
+vErrors.push(err1153);
 }
 errors++;
 }
-if(data442.instant === undefined){
-const err1130 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data458.instant === undefined){
+const err1154 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err1130];
+vErrors = [err1154];
 }
 else {
-vErrors.push(err1130);
+vErrors.push(err1154);
 }
 errors++;
 }
-if(data442.answered === undefined){
-const err1131 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
+for(const key85 in data458){
+if(!((key85 === "instructions") || (key85 === "instant"))){
+const err1155 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key85},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1131];
+vErrors = [err1155];
 }
 else {
-vErrors.push(err1131);
-}
-errors++;
-}
-if(data442.attestation === undefined){
-const err1132 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
-if(vErrors === null){
-vErrors = [err1132];
-}
-else {
-vErrors.push(err1132);
-}
-errors++;
-}
-for(const key83 in data442){
-if(!((((key83 === "who") || (key83 === "instant")) || (key83 === "answered")) || (key83 === "attestation"))){
-const err1133 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key83},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1133];
-}
-else {
-vErrors.push(err1133);
+vErrors.push(err1155);
 }
 errors++;
 }
 }
-if(data442.who !== undefined){
-let data443 = data442.who;
-if((typeof data443 !== "string") && (data443 !== null)){
-const err1134 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/22/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.who.type},message:"must be string,null"};
+if(data458.instructions !== undefined){
+if(typeof data458.instructions !== "string"){
+const err1156 = {instancePath:instancePath+"/data/instructions",schemaPath:"#/allOf/20/then/properties/data/properties/instructions/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1134];
+vErrors = [err1156];
 }
 else {
-vErrors.push(err1134);
+vErrors.push(err1156);
 }
 errors++;
 }
 }
-if(data442.instant !== undefined){
-let data444 = data442.instant;
-if(data444 && typeof data444 == "object" && !Array.isArray(data444)){
-if(data444.at === undefined){
-const err1135 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data458.instant !== undefined){
+let data460 = data458.instant;
+if(data460 && typeof data460 == "object" && !Array.isArray(data460)){
+if(data460.at === undefined){
+const err1157 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err1135];
+vErrors = [err1157];
 }
 else {
-vErrors.push(err1135);
+vErrors.push(err1157);
 }
 errors++;
 }
-if(data444.mono === undefined){
-const err1136 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data460.mono === undefined){
+const err1158 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
-vErrors = [err1136];
+vErrors = [err1158];
 }
 else {
-vErrors.push(err1136);
+vErrors.push(err1158);
 }
 errors++;
 }
-for(const key84 in data444){
-if(!((key84 === "at") || (key84 === "mono"))){
-const err1137 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key84},message:"must NOT have additional properties"};
+for(const key86 in data460){
+if(!((key86 === "at") || (key86 === "mono"))){
+const err1159 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key86},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1137];
+vErrors = [err1159];
 }
 else {
-vErrors.push(err1137);
-}
-errors++;
-}
-}
-if(data444.at !== undefined){
-if(typeof data444.at !== "string"){
-const err1138 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1138];
-}
-else {
-vErrors.push(err1138);
+vErrors.push(err1159);
 }
 errors++;
 }
 }
-if(data444.mono !== undefined){
-let data446 = data444.mono;
-if(typeof data446 === "string"){
-if(!pattern4.test(data446)){
-const err1139 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data460.at !== undefined){
+if(typeof data460.at !== "string"){
+const err1160 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1139];
+vErrors = [err1160];
 }
 else {
-vErrors.push(err1139);
+vErrors.push(err1160);
+}
+errors++;
+}
+}
+if(data460.mono !== undefined){
+let data462 = data460.mono;
+if(typeof data462 === "string"){
+if(!pattern4.test(data462)){
+const err1161 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1161];
+}
+else {
+vErrors.push(err1161);
 }
 errors++;
 }
 }
 else {
-const err1140 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1162 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/20/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1140];
+vErrors = [err1162];
 }
 else {
-vErrors.push(err1140);
+vErrors.push(err1162);
 }
 errors++;
 }
 }
 }
 else {
-const err1141 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1163 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/20/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1141];
+vErrors = [err1163];
 }
 else {
-vErrors.push(err1141);
-}
-errors++;
-}
-}
-if(data442.answered !== undefined){
-if(typeof data442.answered !== "boolean"){
-const err1142 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/22/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1142];
-}
-else {
-vErrors.push(err1142);
-}
-errors++;
-}
-}
-if(data442.attestation !== undefined){
-let data448 = data442.attestation;
-if((typeof data448 !== "string") && (data448 !== null)){
-const err1143 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/22/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.attestation.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1143];
-}
-else {
-vErrors.push(err1143);
+vErrors.push(err1163);
 }
 errors++;
 }
 }
 }
 else {
-const err1144 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1164 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1144];
+vErrors = [err1164];
 }
 else {
-vErrors.push(err1144);
+vErrors.push(err1164);
 }
 errors++;
 }
 }
 }
 else {
-const err1145 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1165 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1145];
+vErrors = [err1165];
 }
 else {
-vErrors.push(err1145);
+vErrors.push(err1165);
 }
 errors++;
 }
-var _valid56 = _errs1245 === errors;
-valid303 = _valid56;
-if(valid303){
+var _valid56 = _errs1280 === errors;
+valid314 = _valid56;
+if(valid314){
 var props49 = {};
 props49.data = true;
 props49.type = true;
 }
 }
-if(!valid303){
-const err1146 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid314){
+const err1166 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1146];
+vErrors = [err1166];
 }
 else {
-vErrors.push(err1146);
+vErrors.push(err1166);
 }
 errors++;
 }
@@ -15358,31 +15606,31 @@ props0 = props0 || {};
 Object.assign(props0, props49);
 }
 }
-const _errs1264 = errors;
-let valid308 = true;
-const _errs1265 = errors;
-if(errors === _errs1265){
+const _errs1295 = errors;
+let valid319 = true;
+const _errs1296 = errors;
+if(errors === _errs1296){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing43;
-if((data.type === undefined) && (missing43 = "type")){
-const err1147 = {};
+let missing42;
+if((data.type === undefined) && (missing42 = "type")){
+const err1167 = {};
 if(vErrors === null){
-vErrors = [err1147];
+vErrors = [err1167];
 }
 else {
-vErrors.push(err1147);
+vErrors.push(err1167);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("note.manual" !== data.type){
-const err1148 = {};
+if("human.began" !== data.type){
+const err1168 = {};
 if(vErrors === null){
-vErrors = [err1148];
+vErrors = [err1168];
 }
 else {
-vErrors.push(err1148);
+vErrors.push(err1168);
 }
 errors++;
 }
@@ -15390,159 +15638,208 @@ errors++;
 }
 }
 else {
-const err1149 = {};
+const err1169 = {};
 if(vErrors === null){
-vErrors = [err1149];
+vErrors = [err1169];
 }
 else {
-vErrors.push(err1149);
+vErrors.push(err1169);
 }
 errors++;
 }
 }
-var _valid57 = _errs1265 === errors;
-errors = _errs1264;
+var _valid57 = _errs1296 === errors;
+errors = _errs1295;
 if(vErrors !== null){
-if(_errs1264){
-vErrors.length = _errs1264;
+if(_errs1295){
+vErrors.length = _errs1295;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid57){
-const _errs1268 = errors;
+const _errs1299 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1150 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1170 = {instancePath,schemaPath:"#/allOf/21/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1150];
+vErrors = [err1170];
 }
 else {
-vErrors.push(err1150);
+vErrors.push(err1170);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data450 = data.data;
-if(data450 && typeof data450 == "object" && !Array.isArray(data450)){
-if(data450.text === undefined){
-const err1151 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
+let data464 = data.data;
+if(data464 && typeof data464 == "object" && !Array.isArray(data464)){
+if(data464.who === undefined){
+const err1171 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err1151];
+vErrors = [err1171];
 }
 else {
-vErrors.push(err1151);
+vErrors.push(err1171);
 }
 errors++;
 }
-if(data450.who === undefined){
-const err1152 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+if(data464.instant === undefined){
+const err1172 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err1152];
+vErrors = [err1172];
 }
 else {
-vErrors.push(err1152);
+vErrors.push(err1172);
 }
 errors++;
 }
-if(data450.source === undefined){
-const err1153 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
+for(const key87 in data464){
+if(!((key87 === "who") || (key87 === "instant"))){
+const err1173 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key87},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1153];
+vErrors = [err1173];
 }
 else {
-vErrors.push(err1153);
-}
-errors++;
-}
-for(const key85 in data450){
-if(!(((key85 === "text") || (key85 === "who")) || (key85 === "source"))){
-const err1154 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key85},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1154];
-}
-else {
-vErrors.push(err1154);
+vErrors.push(err1173);
 }
 errors++;
 }
 }
-if(data450.text !== undefined){
-if(typeof data450.text !== "string"){
-const err1155 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/23/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data464.who !== undefined){
+if(typeof data464.who !== "string"){
+const err1174 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/21/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1155];
+vErrors = [err1174];
 }
 else {
-vErrors.push(err1155);
+vErrors.push(err1174);
 }
 errors++;
 }
 }
-if(data450.who !== undefined){
-if(typeof data450.who !== "string"){
-const err1156 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/23/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data464.instant !== undefined){
+let data466 = data464.instant;
+if(data466 && typeof data466 == "object" && !Array.isArray(data466)){
+if(data466.at === undefined){
+const err1175 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
-vErrors = [err1156];
+vErrors = [err1175];
 }
 else {
-vErrors.push(err1156);
+vErrors.push(err1175);
+}
+errors++;
+}
+if(data466.mono === undefined){
+const err1176 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1176];
+}
+else {
+vErrors.push(err1176);
+}
+errors++;
+}
+for(const key88 in data466){
+if(!((key88 === "at") || (key88 === "mono"))){
+const err1177 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key88},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1177];
+}
+else {
+vErrors.push(err1177);
 }
 errors++;
 }
 }
-if(data450.source !== undefined){
-let data453 = data450.source;
-if(!((data453 === "prompt") || (data453 === "note"))){
-const err1157 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/23/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(data466.at !== undefined){
+if(typeof data466.at !== "string"){
+const err1178 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1157];
+vErrors = [err1178];
 }
 else {
-vErrors.push(err1157);
+vErrors.push(err1178);
+}
+errors++;
+}
+}
+if(data466.mono !== undefined){
+let data468 = data466.mono;
+if(typeof data468 === "string"){
+if(!pattern4.test(data468)){
+const err1179 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1179];
+}
+else {
+vErrors.push(err1179);
+}
+errors++;
+}
+}
+else {
+const err1180 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/21/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1180];
+}
+else {
+vErrors.push(err1180);
 }
 errors++;
 }
 }
 }
 else {
-const err1158 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1181 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/21/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1158];
+vErrors = [err1181];
 }
 else {
-vErrors.push(err1158);
+vErrors.push(err1181);
 }
 errors++;
 }
 }
 }
 else {
-const err1159 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1182 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/21/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1159];
+vErrors = [err1182];
 }
 else {
-vErrors.push(err1159);
+vErrors.push(err1182);
 }
 errors++;
 }
-var _valid57 = _errs1268 === errors;
-valid308 = _valid57;
-if(valid308){
+}
+}
+else {
+const err1183 = {instancePath,schemaPath:"#/allOf/21/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1183];
+}
+else {
+vErrors.push(err1183);
+}
+errors++;
+}
+var _valid57 = _errs1299 === errors;
+valid319 = _valid57;
+if(valid319){
 var props50 = {};
 props50.data = true;
 props50.type = true;
 }
 }
-if(!valid308){
-const err1160 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid319){
+const err1184 = {instancePath,schemaPath:"#/allOf/21/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1160];
+vErrors = [err1184];
 }
 else {
-vErrors.push(err1160);
+vErrors.push(err1184);
 }
 errors++;
 }
@@ -15555,31 +15852,31 @@ props0 = props0 || {};
 Object.assign(props0, props50);
 }
 }
-const _errs1279 = errors;
-let valid312 = true;
-const _errs1280 = errors;
-if(errors === _errs1280){
+const _errs1314 = errors;
+let valid324 = true;
+const _errs1315 = errors;
+if(errors === _errs1315){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing44;
-if((data.type === undefined) && (missing44 = "type")){
-const err1161 = {};
+let missing43;
+if((data.type === undefined) && (missing43 = "type")){
+const err1185 = {};
 if(vErrors === null){
-vErrors = [err1161];
+vErrors = [err1185];
 }
 else {
-vErrors.push(err1161);
+vErrors.push(err1185);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("operator.attached" !== data.type){
-const err1162 = {};
+if("human.done" !== data.type){
+const err1186 = {};
 if(vErrors === null){
-vErrors = [err1162];
+vErrors = [err1186];
 }
 else {
-vErrors.push(err1162);
+vErrors.push(err1186);
 }
 errors++;
 }
@@ -15587,136 +15884,254 @@ errors++;
 }
 }
 else {
-const err1163 = {};
+const err1187 = {};
 if(vErrors === null){
-vErrors = [err1163];
+vErrors = [err1187];
 }
 else {
-vErrors.push(err1163);
+vErrors.push(err1187);
 }
 errors++;
 }
 }
-var _valid58 = _errs1280 === errors;
-errors = _errs1279;
+var _valid58 = _errs1315 === errors;
+errors = _errs1314;
 if(vErrors !== null){
-if(_errs1279){
-vErrors.length = _errs1279;
+if(_errs1314){
+vErrors.length = _errs1314;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid58){
-const _errs1283 = errors;
+const _errs1318 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1164 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1188 = {instancePath,schemaPath:"#/allOf/22/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1164];
+vErrors = [err1188];
 }
 else {
-vErrors.push(err1164);
+vErrors.push(err1188);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data455 = data.data;
-if(data455 && typeof data455 == "object" && !Array.isArray(data455)){
-if(data455.who === undefined){
-const err1165 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
+let data470 = data.data;
+if(data470 && typeof data470 == "object" && !Array.isArray(data470)){
+if(data470.who === undefined){
+const err1189 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err1165];
+vErrors = [err1189];
 }
 else {
-vErrors.push(err1165);
+vErrors.push(err1189);
 }
 errors++;
 }
-if(data455.host === undefined){
-const err1166 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
+if(data470.instant === undefined){
+const err1190 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
-vErrors = [err1166];
+vErrors = [err1190];
 }
 else {
-vErrors.push(err1166);
+vErrors.push(err1190);
 }
 errors++;
 }
-for(const key86 in data455){
-if(!((key86 === "who") || (key86 === "host"))){
-const err1167 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key86},message:"must NOT have additional properties"};
+if(data470.answered === undefined){
+const err1191 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "answered"},message:"must have required property '"+"answered"+"'"};
 if(vErrors === null){
-vErrors = [err1167];
+vErrors = [err1191];
 }
 else {
-vErrors.push(err1167);
+vErrors.push(err1191);
 }
 errors++;
 }
-}
-if(data455.who !== undefined){
-if(typeof data455.who !== "string"){
-const err1168 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/24/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data470.attestation === undefined){
+const err1192 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/required",keyword:"required",params:{missingProperty: "attestation"},message:"must have required property '"+"attestation"+"'"};
 if(vErrors === null){
-vErrors = [err1168];
+vErrors = [err1192];
 }
 else {
-vErrors.push(err1168);
+vErrors.push(err1192);
 }
 errors++;
 }
-}
-if(data455.host !== undefined){
-if(typeof data455.host !== "string"){
-const err1169 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/24/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key89 in data470){
+if(!((((key89 === "who") || (key89 === "instant")) || (key89 === "answered")) || (key89 === "attestation"))){
+const err1193 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key89},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1169];
+vErrors = [err1193];
 }
 else {
-vErrors.push(err1169);
+vErrors.push(err1193);
 }
 errors++;
 }
 }
-}
-else {
-const err1170 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data470.who !== undefined){
+let data471 = data470.who;
+if((typeof data471 !== "string") && (data471 !== null)){
+const err1194 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/22/then/properties/data/properties/who/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.who.type},message:"must be string,null"};
 if(vErrors === null){
-vErrors = [err1170];
+vErrors = [err1194];
 }
 else {
-vErrors.push(err1170);
+vErrors.push(err1194);
+}
+errors++;
+}
+}
+if(data470.instant !== undefined){
+let data472 = data470.instant;
+if(data472 && typeof data472 == "object" && !Array.isArray(data472)){
+if(data472.at === undefined){
+const err1195 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1195];
+}
+else {
+vErrors.push(err1195);
+}
+errors++;
+}
+if(data472.mono === undefined){
+const err1196 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1196];
+}
+else {
+vErrors.push(err1196);
+}
+errors++;
+}
+for(const key90 in data472){
+if(!((key90 === "at") || (key90 === "mono"))){
+const err1197 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key90},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1197];
+}
+else {
+vErrors.push(err1197);
+}
+errors++;
+}
+}
+if(data472.at !== undefined){
+if(typeof data472.at !== "string"){
+const err1198 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1198];
+}
+else {
+vErrors.push(err1198);
+}
+errors++;
+}
+}
+if(data472.mono !== undefined){
+let data474 = data472.mono;
+if(typeof data474 === "string"){
+if(!pattern4.test(data474)){
+const err1199 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1199];
+}
+else {
+vErrors.push(err1199);
+}
+errors++;
+}
+}
+else {
+const err1200 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/22/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1200];
+}
+else {
+vErrors.push(err1200);
 }
 errors++;
 }
 }
 }
 else {
-const err1171 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1201 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/22/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1171];
+vErrors = [err1201];
 }
 else {
-vErrors.push(err1171);
+vErrors.push(err1201);
 }
 errors++;
 }
-var _valid58 = _errs1283 === errors;
-valid312 = _valid58;
-if(valid312){
+}
+if(data470.answered !== undefined){
+if(typeof data470.answered !== "boolean"){
+const err1202 = {instancePath:instancePath+"/data/answered",schemaPath:"#/allOf/22/then/properties/data/properties/answered/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1202];
+}
+else {
+vErrors.push(err1202);
+}
+errors++;
+}
+}
+if(data470.attestation !== undefined){
+let data476 = data470.attestation;
+if((typeof data476 !== "string") && (data476 !== null)){
+const err1203 = {instancePath:instancePath+"/data/attestation",schemaPath:"#/allOf/22/then/properties/data/properties/attestation/type",keyword:"type",params:{type: schema31.allOf[22].then.properties.data.properties.attestation.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1203];
+}
+else {
+vErrors.push(err1203);
+}
+errors++;
+}
+}
+}
+else {
+const err1204 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/22/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1204];
+}
+else {
+vErrors.push(err1204);
+}
+errors++;
+}
+}
+}
+else {
+const err1205 = {instancePath,schemaPath:"#/allOf/22/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1205];
+}
+else {
+vErrors.push(err1205);
+}
+errors++;
+}
+var _valid58 = _errs1318 === errors;
+valid324 = _valid58;
+if(valid324){
 var props51 = {};
 props51.data = true;
 props51.type = true;
 }
 }
-if(!valid312){
-const err1172 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid324){
+const err1206 = {instancePath,schemaPath:"#/allOf/22/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1172];
+vErrors = [err1206];
 }
 else {
-vErrors.push(err1172);
+vErrors.push(err1206);
 }
 errors++;
 }
@@ -15729,31 +16144,31 @@ props0 = props0 || {};
 Object.assign(props0, props51);
 }
 }
-const _errs1293 = errors;
-let valid316 = true;
-const _errs1294 = errors;
-if(errors === _errs1294){
+const _errs1337 = errors;
+let valid329 = true;
+const _errs1338 = errors;
+if(errors === _errs1338){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing45;
-if((data.type === undefined) && (missing45 = "type")){
-const err1173 = {};
+let missing44;
+if((data.type === undefined) && (missing44 = "type")){
+const err1207 = {};
 if(vErrors === null){
-vErrors = [err1173];
+vErrors = [err1207];
 }
 else {
-vErrors.push(err1173);
+vErrors.push(err1207);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("operator.chose" !== data.type){
-const err1174 = {};
+if("note.manual" !== data.type){
+const err1208 = {};
 if(vErrors === null){
-vErrors = [err1174];
+vErrors = [err1208];
 }
 else {
-vErrors.push(err1174);
+vErrors.push(err1208);
 }
 errors++;
 }
@@ -15761,115 +16176,159 @@ errors++;
 }
 }
 else {
-const err1175 = {};
+const err1209 = {};
 if(vErrors === null){
-vErrors = [err1175];
+vErrors = [err1209];
 }
 else {
-vErrors.push(err1175);
+vErrors.push(err1209);
 }
 errors++;
 }
 }
-var _valid59 = _errs1294 === errors;
-errors = _errs1293;
+var _valid59 = _errs1338 === errors;
+errors = _errs1337;
 if(vErrors !== null){
-if(_errs1293){
-vErrors.length = _errs1293;
+if(_errs1337){
+vErrors.length = _errs1337;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid59){
-const _errs1297 = errors;
+const _errs1341 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1176 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1210 = {instancePath,schemaPath:"#/allOf/23/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1176];
+vErrors = [err1210];
 }
 else {
-vErrors.push(err1176);
+vErrors.push(err1210);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data459 = data.data;
-if(data459 && typeof data459 == "object" && !Array.isArray(data459)){
-if(data459.choice === undefined){
-const err1177 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
+let data478 = data.data;
+if(data478 && typeof data478 == "object" && !Array.isArray(data478)){
+if(data478.text === undefined){
+const err1211 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
 if(vErrors === null){
-vErrors = [err1177];
+vErrors = [err1211];
 }
 else {
-vErrors.push(err1177);
+vErrors.push(err1211);
 }
 errors++;
 }
-for(const key87 in data459){
-if(!(key87 === "choice")){
-const err1178 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key87},message:"must NOT have additional properties"};
+if(data478.who === undefined){
+const err1212 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err1178];
+vErrors = [err1212];
 }
 else {
-vErrors.push(err1178);
+vErrors.push(err1212);
 }
 errors++;
 }
-}
-if(data459.choice !== undefined){
-let data460 = data459.choice;
-if(!(((data460 === "retry") || (data460 === "skip")) || (data460 === "abort"))){
-const err1179 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/25/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[25].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
+if(data478.source === undefined){
+const err1213 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/required",keyword:"required",params:{missingProperty: "source"},message:"must have required property '"+"source"+"'"};
 if(vErrors === null){
-vErrors = [err1179];
+vErrors = [err1213];
 }
 else {
-vErrors.push(err1179);
+vErrors.push(err1213);
 }
 errors++;
 }
-}
-}
-else {
-const err1180 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key91 in data478){
+if(!(((key91 === "text") || (key91 === "who")) || (key91 === "source"))){
+const err1214 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key91},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1180];
+vErrors = [err1214];
 }
 else {
-vErrors.push(err1180);
+vErrors.push(err1214);
 }
 errors++;
 }
 }
-}
-else {
-const err1181 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data478.text !== undefined){
+if(typeof data478.text !== "string"){
+const err1215 = {instancePath:instancePath+"/data/text",schemaPath:"#/allOf/23/then/properties/data/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1181];
+vErrors = [err1215];
 }
 else {
-vErrors.push(err1181);
+vErrors.push(err1215);
 }
 errors++;
 }
-var _valid59 = _errs1297 === errors;
-valid316 = _valid59;
-if(valid316){
+}
+if(data478.who !== undefined){
+if(typeof data478.who !== "string"){
+const err1216 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/23/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1216];
+}
+else {
+vErrors.push(err1216);
+}
+errors++;
+}
+}
+if(data478.source !== undefined){
+let data481 = data478.source;
+if(!((data481 === "prompt") || (data481 === "note"))){
+const err1217 = {instancePath:instancePath+"/data/source",schemaPath:"#/allOf/23/then/properties/data/properties/source/enum",keyword:"enum",params:{allowedValues: schema31.allOf[23].then.properties.data.properties.source.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1217];
+}
+else {
+vErrors.push(err1217);
+}
+errors++;
+}
+}
+}
+else {
+const err1218 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/23/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1218];
+}
+else {
+vErrors.push(err1218);
+}
+errors++;
+}
+}
+}
+else {
+const err1219 = {instancePath,schemaPath:"#/allOf/23/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1219];
+}
+else {
+vErrors.push(err1219);
+}
+errors++;
+}
+var _valid59 = _errs1341 === errors;
+valid329 = _valid59;
+if(valid329){
 var props52 = {};
 props52.data = true;
 props52.type = true;
 }
 }
-if(!valid316){
-const err1182 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid329){
+const err1220 = {instancePath,schemaPath:"#/allOf/23/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1182];
+vErrors = [err1220];
 }
 else {
-vErrors.push(err1182);
+vErrors.push(err1220);
 }
 errors++;
 }
@@ -15882,31 +16341,31 @@ props0 = props0 || {};
 Object.assign(props0, props52);
 }
 }
-const _errs1304 = errors;
-let valid320 = true;
-const _errs1305 = errors;
-if(errors === _errs1305){
+const _errs1352 = errors;
+let valid333 = true;
+const _errs1353 = errors;
+if(errors === _errs1353){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing46;
-if((data.type === undefined) && (missing46 = "type")){
-const err1183 = {};
+let missing45;
+if((data.type === undefined) && (missing45 = "type")){
+const err1221 = {};
 if(vErrors === null){
-vErrors = [err1183];
+vErrors = [err1221];
 }
 else {
-vErrors.push(err1183);
+vErrors.push(err1221);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.observed" !== data.type){
-const err1184 = {};
+if("operator.attached" !== data.type){
+const err1222 = {};
 if(vErrors === null){
-vErrors = [err1184];
+vErrors = [err1222];
 }
 else {
-vErrors.push(err1184);
+vErrors.push(err1222);
 }
 errors++;
 }
@@ -15914,261 +16373,136 @@ errors++;
 }
 }
 else {
-const err1185 = {};
+const err1223 = {};
 if(vErrors === null){
-vErrors = [err1185];
+vErrors = [err1223];
 }
 else {
-vErrors.push(err1185);
+vErrors.push(err1223);
 }
 errors++;
 }
 }
-var _valid60 = _errs1305 === errors;
-errors = _errs1304;
+var _valid60 = _errs1353 === errors;
+errors = _errs1352;
 if(vErrors !== null){
-if(_errs1304){
-vErrors.length = _errs1304;
+if(_errs1352){
+vErrors.length = _errs1352;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid60){
-const _errs1308 = errors;
+const _errs1356 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1186 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1224 = {instancePath,schemaPath:"#/allOf/24/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1186];
+vErrors = [err1224];
 }
 else {
-vErrors.push(err1186);
+vErrors.push(err1224);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data462 = data.data;
-if(data462 && typeof data462 == "object" && !Array.isArray(data462)){
-if(data462.watcher === undefined){
-const err1187 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data483 = data.data;
+if(data483 && typeof data483 == "object" && !Array.isArray(data483)){
+if(data483.who === undefined){
+const err1225 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "who"},message:"must have required property '"+"who"+"'"};
 if(vErrors === null){
-vErrors = [err1187];
+vErrors = [err1225];
 }
 else {
-vErrors.push(err1187);
+vErrors.push(err1225);
 }
 errors++;
 }
-if(data462.object === undefined){
-const err1188 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data483.host === undefined){
+const err1226 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/required",keyword:"required",params:{missingProperty: "host"},message:"must have required property '"+"host"+"'"};
 if(vErrors === null){
-vErrors = [err1188];
+vErrors = [err1226];
 }
 else {
-vErrors.push(err1188);
+vErrors.push(err1226);
 }
 errors++;
 }
-if(data462.actor === undefined){
-const err1189 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
+for(const key92 in data483){
+if(!((key92 === "who") || (key92 === "host"))){
+const err1227 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key92},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1189];
+vErrors = [err1227];
 }
 else {
-vErrors.push(err1189);
-}
-errors++;
-}
-if(data462.change === undefined){
-const err1190 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
-if(vErrors === null){
-vErrors = [err1190];
-}
-else {
-vErrors.push(err1190);
-}
-errors++;
-}
-if(data462.ours === undefined){
-const err1191 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
-if(vErrors === null){
-vErrors = [err1191];
-}
-else {
-vErrors.push(err1191);
-}
-errors++;
-}
-if(data462.allowedBy === undefined){
-const err1192 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
-if(vErrors === null){
-vErrors = [err1192];
-}
-else {
-vErrors.push(err1192);
-}
-errors++;
-}
-if(data462.scope === undefined){
-const err1193 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
-if(vErrors === null){
-vErrors = [err1193];
-}
-else {
-vErrors.push(err1193);
-}
-errors++;
-}
-for(const key88 in data462){
-if(!(func1.call(schema31.allOf[26].then.properties.data.properties, key88))){
-const err1194 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key88},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1194];
-}
-else {
-vErrors.push(err1194);
+vErrors.push(err1227);
 }
 errors++;
 }
 }
-if(data462.watcher !== undefined){
-if(typeof data462.watcher !== "string"){
-const err1195 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/26/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data483.who !== undefined){
+if(typeof data483.who !== "string"){
+const err1228 = {instancePath:instancePath+"/data/who",schemaPath:"#/allOf/24/then/properties/data/properties/who/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1195];
+vErrors = [err1228];
 }
 else {
-vErrors.push(err1195);
+vErrors.push(err1228);
 }
 errors++;
 }
 }
-if(data462.object !== undefined){
-if(typeof data462.object !== "string"){
-const err1196 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/26/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data483.host !== undefined){
+if(typeof data483.host !== "string"){
+const err1229 = {instancePath:instancePath+"/data/host",schemaPath:"#/allOf/24/then/properties/data/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1196];
+vErrors = [err1229];
 }
 else {
-vErrors.push(err1196);
-}
-errors++;
-}
-}
-if(data462.actor !== undefined){
-let data465 = data462.actor;
-if((typeof data465 !== "string") && (data465 !== null)){
-const err1197 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/26/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.actor.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1197];
-}
-else {
-vErrors.push(err1197);
-}
-errors++;
-}
-}
-if(data462.change !== undefined){
-if(typeof data462.change !== "string"){
-const err1198 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/26/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1198];
-}
-else {
-vErrors.push(err1198);
-}
-errors++;
-}
-}
-if(data462.ours !== undefined){
-if(typeof data462.ours !== "boolean"){
-const err1199 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/26/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1199];
-}
-else {
-vErrors.push(err1199);
-}
-errors++;
-}
-}
-if(data462.allowedBy !== undefined){
-let data468 = data462.allowedBy;
-if((typeof data468 !== "string") && (data468 !== null)){
-const err1200 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/26/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1200];
-}
-else {
-vErrors.push(err1200);
-}
-errors++;
-}
-}
-if(data462.scope !== undefined){
-let data469 = data462.scope;
-if(!((data469 === "recovery-path") || (data469 === "elsewhere"))){
-const err1201 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/26/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[26].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
-if(vErrors === null){
-vErrors = [err1201];
-}
-else {
-vErrors.push(err1201);
-}
-errors++;
-}
-}
-if(data462.happened !== undefined){
-if(typeof data462.happened !== "string"){
-const err1202 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/26/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1202];
-}
-else {
-vErrors.push(err1202);
+vErrors.push(err1229);
 }
 errors++;
 }
 }
 }
 else {
-const err1203 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1230 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/24/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1203];
+vErrors = [err1230];
 }
 else {
-vErrors.push(err1203);
+vErrors.push(err1230);
 }
 errors++;
 }
 }
 }
 else {
-const err1204 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1231 = {instancePath,schemaPath:"#/allOf/24/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1204];
+vErrors = [err1231];
 }
 else {
-vErrors.push(err1204);
+vErrors.push(err1231);
 }
 errors++;
 }
-var _valid60 = _errs1308 === errors;
-valid320 = _valid60;
-if(valid320){
+var _valid60 = _errs1356 === errors;
+valid333 = _valid60;
+if(valid333){
 var props53 = {};
 props53.data = true;
 props53.type = true;
 }
 }
-if(!valid320){
-const err1205 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid333){
+const err1232 = {instancePath,schemaPath:"#/allOf/24/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1205];
+vErrors = [err1232];
 }
 else {
-vErrors.push(err1205);
+vErrors.push(err1232);
 }
 errors++;
 }
@@ -16181,31 +16515,31 @@ props0 = props0 || {};
 Object.assign(props0, props53);
 }
 }
-const _errs1329 = errors;
-let valid324 = true;
-const _errs1330 = errors;
-if(errors === _errs1330){
+const _errs1366 = errors;
+let valid337 = true;
+const _errs1367 = errors;
+if(errors === _errs1367){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing47;
-if((data.type === undefined) && (missing47 = "type")){
-const err1206 = {};
+let missing46;
+if((data.type === undefined) && (missing46 = "type")){
+const err1233 = {};
 if(vErrors === null){
-vErrors = [err1206];
+vErrors = [err1233];
 }
 else {
-vErrors.push(err1206);
+vErrors.push(err1233);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.gap" !== data.type){
-const err1207 = {};
+if("operator.chose" !== data.type){
+const err1234 = {};
 if(vErrors === null){
-vErrors = [err1207];
+vErrors = [err1234];
 }
 else {
-vErrors.push(err1207);
+vErrors.push(err1234);
 }
 errors++;
 }
@@ -16213,158 +16547,115 @@ errors++;
 }
 }
 else {
-const err1208 = {};
+const err1235 = {};
 if(vErrors === null){
-vErrors = [err1208];
+vErrors = [err1235];
 }
 else {
-vErrors.push(err1208);
+vErrors.push(err1235);
 }
 errors++;
 }
 }
-var _valid61 = _errs1330 === errors;
-errors = _errs1329;
+var _valid61 = _errs1367 === errors;
+errors = _errs1366;
 if(vErrors !== null){
-if(_errs1329){
-vErrors.length = _errs1329;
+if(_errs1366){
+vErrors.length = _errs1366;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid61){
-const _errs1333 = errors;
+const _errs1370 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1209 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1236 = {instancePath,schemaPath:"#/allOf/25/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1209];
+vErrors = [err1236];
 }
 else {
-vErrors.push(err1209);
+vErrors.push(err1236);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data472 = data.data;
-if(data472 && typeof data472 == "object" && !Array.isArray(data472)){
-if(data472.watcher === undefined){
-const err1210 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data487 = data.data;
+if(data487 && typeof data487 == "object" && !Array.isArray(data487)){
+if(data487.choice === undefined){
+const err1237 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/required",keyword:"required",params:{missingProperty: "choice"},message:"must have required property '"+"choice"+"'"};
 if(vErrors === null){
-vErrors = [err1210];
+vErrors = [err1237];
 }
 else {
-vErrors.push(err1210);
+vErrors.push(err1237);
 }
 errors++;
 }
-if(data472.required === undefined){
-const err1211 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
+for(const key93 in data487){
+if(!(key93 === "choice")){
+const err1238 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key93},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1211];
+vErrors = [err1238];
 }
 else {
-vErrors.push(err1211);
-}
-errors++;
-}
-if(data472.detail === undefined){
-const err1212 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
-if(vErrors === null){
-vErrors = [err1212];
-}
-else {
-vErrors.push(err1212);
-}
-errors++;
-}
-for(const key89 in data472){
-if(!(((key89 === "watcher") || (key89 === "required")) || (key89 === "detail"))){
-const err1213 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key89},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1213];
-}
-else {
-vErrors.push(err1213);
+vErrors.push(err1238);
 }
 errors++;
 }
 }
-if(data472.watcher !== undefined){
-if(typeof data472.watcher !== "string"){
-const err1214 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/27/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data487.choice !== undefined){
+let data488 = data487.choice;
+if(!(((data488 === "retry") || (data488 === "skip")) || (data488 === "abort"))){
+const err1239 = {instancePath:instancePath+"/data/choice",schemaPath:"#/allOf/25/then/properties/data/properties/choice/enum",keyword:"enum",params:{allowedValues: schema31.allOf[25].then.properties.data.properties.choice.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
-vErrors = [err1214];
+vErrors = [err1239];
 }
 else {
-vErrors.push(err1214);
-}
-errors++;
-}
-}
-if(data472.required !== undefined){
-if(typeof data472.required !== "boolean"){
-const err1215 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/27/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
-if(vErrors === null){
-vErrors = [err1215];
-}
-else {
-vErrors.push(err1215);
-}
-errors++;
-}
-}
-if(data472.detail !== undefined){
-if(typeof data472.detail !== "string"){
-const err1216 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/27/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1216];
-}
-else {
-vErrors.push(err1216);
+vErrors.push(err1239);
 }
 errors++;
 }
 }
 }
 else {
-const err1217 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1240 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/25/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1217];
+vErrors = [err1240];
 }
 else {
-vErrors.push(err1217);
+vErrors.push(err1240);
 }
 errors++;
 }
 }
 }
 else {
-const err1218 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1241 = {instancePath,schemaPath:"#/allOf/25/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1218];
+vErrors = [err1241];
 }
 else {
-vErrors.push(err1218);
+vErrors.push(err1241);
 }
 errors++;
 }
-var _valid61 = _errs1333 === errors;
-valid324 = _valid61;
-if(valid324){
+var _valid61 = _errs1370 === errors;
+valid337 = _valid61;
+if(valid337){
 var props54 = {};
 props54.data = true;
 props54.type = true;
 }
 }
-if(!valid324){
-const err1219 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid337){
+const err1242 = {instancePath,schemaPath:"#/allOf/25/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1219];
+vErrors = [err1242];
 }
 else {
-vErrors.push(err1219);
+vErrors.push(err1242);
 }
 errors++;
 }
@@ -16377,31 +16668,31 @@ props0 = props0 || {};
 Object.assign(props0, props54);
 }
 }
-const _errs1345 = errors;
-let valid328 = true;
-const _errs1346 = errors;
-if(errors === _errs1346){
+const _errs1377 = errors;
+let valid341 = true;
+const _errs1378 = errors;
+if(errors === _errs1378){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing48;
-if((data.type === undefined) && (missing48 = "type")){
-const err1220 = {};
+let missing47;
+if((data.type === undefined) && (missing47 = "type")){
+const err1243 = {};
 if(vErrors === null){
-vErrors = [err1220];
+vErrors = [err1243];
 }
 else {
-vErrors.push(err1220);
+vErrors.push(err1243);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.unseen" !== data.type){
-const err1221 = {};
+if("watch.observed" !== data.type){
+const err1244 = {};
 if(vErrors === null){
-vErrors = [err1221];
+vErrors = [err1244];
 }
 else {
-vErrors.push(err1221);
+vErrors.push(err1244);
 }
 errors++;
 }
@@ -16409,136 +16700,261 @@ errors++;
 }
 }
 else {
-const err1222 = {};
+const err1245 = {};
 if(vErrors === null){
-vErrors = [err1222];
+vErrors = [err1245];
 }
 else {
-vErrors.push(err1222);
+vErrors.push(err1245);
 }
 errors++;
 }
 }
-var _valid62 = _errs1346 === errors;
-errors = _errs1345;
+var _valid62 = _errs1378 === errors;
+errors = _errs1377;
 if(vErrors !== null){
-if(_errs1345){
-vErrors.length = _errs1345;
+if(_errs1377){
+vErrors.length = _errs1377;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid62){
-const _errs1349 = errors;
+const _errs1381 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1223 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1246 = {instancePath,schemaPath:"#/allOf/26/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1223];
+vErrors = [err1246];
 }
 else {
-vErrors.push(err1223);
+vErrors.push(err1246);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data477 = data.data;
-if(data477 && typeof data477 == "object" && !Array.isArray(data477)){
-if(data477.watcher === undefined){
-const err1224 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data490 = data.data;
+if(data490 && typeof data490 == "object" && !Array.isArray(data490)){
+if(data490.watcher === undefined){
+const err1247 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err1224];
+vErrors = [err1247];
 }
 else {
-vErrors.push(err1224);
+vErrors.push(err1247);
 }
 errors++;
 }
-if(data477.detail === undefined){
-const err1225 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
+if(data490.object === undefined){
+const err1248 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
-vErrors = [err1225];
+vErrors = [err1248];
 }
 else {
-vErrors.push(err1225);
+vErrors.push(err1248);
 }
 errors++;
 }
-for(const key90 in data477){
-if(!((key90 === "watcher") || (key90 === "detail"))){
-const err1226 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key90},message:"must NOT have additional properties"};
+if(data490.actor === undefined){
+const err1249 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "actor"},message:"must have required property '"+"actor"+"'"};
 if(vErrors === null){
-vErrors = [err1226];
+vErrors = [err1249];
 }
 else {
-vErrors.push(err1226);
+vErrors.push(err1249);
+}
+errors++;
+}
+if(data490.change === undefined){
+const err1250 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "change"},message:"must have required property '"+"change"+"'"};
+if(vErrors === null){
+vErrors = [err1250];
+}
+else {
+vErrors.push(err1250);
+}
+errors++;
+}
+if(data490.ours === undefined){
+const err1251 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "ours"},message:"must have required property '"+"ours"+"'"};
+if(vErrors === null){
+vErrors = [err1251];
+}
+else {
+vErrors.push(err1251);
+}
+errors++;
+}
+if(data490.allowedBy === undefined){
+const err1252 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "allowedBy"},message:"must have required property '"+"allowedBy"+"'"};
+if(vErrors === null){
+vErrors = [err1252];
+}
+else {
+vErrors.push(err1252);
+}
+errors++;
+}
+if(data490.scope === undefined){
+const err1253 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/required",keyword:"required",params:{missingProperty: "scope"},message:"must have required property '"+"scope"+"'"};
+if(vErrors === null){
+vErrors = [err1253];
+}
+else {
+vErrors.push(err1253);
+}
+errors++;
+}
+for(const key94 in data490){
+if(!(func1.call(schema31.allOf[26].then.properties.data.properties, key94))){
+const err1254 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key94},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1254];
+}
+else {
+vErrors.push(err1254);
 }
 errors++;
 }
 }
-if(data477.watcher !== undefined){
-if(typeof data477.watcher !== "string"){
-const err1227 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/28/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data490.watcher !== undefined){
+if(typeof data490.watcher !== "string"){
+const err1255 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/26/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1227];
+vErrors = [err1255];
 }
 else {
-vErrors.push(err1227);
+vErrors.push(err1255);
 }
 errors++;
 }
 }
-if(data477.detail !== undefined){
-if(typeof data477.detail !== "string"){
-const err1228 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/28/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data490.object !== undefined){
+if(typeof data490.object !== "string"){
+const err1256 = {instancePath:instancePath+"/data/object",schemaPath:"#/allOf/26/then/properties/data/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1228];
+vErrors = [err1256];
 }
 else {
-vErrors.push(err1228);
+vErrors.push(err1256);
+}
+errors++;
+}
+}
+if(data490.actor !== undefined){
+let data493 = data490.actor;
+if((typeof data493 !== "string") && (data493 !== null)){
+const err1257 = {instancePath:instancePath+"/data/actor",schemaPath:"#/allOf/26/then/properties/data/properties/actor/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.actor.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1257];
+}
+else {
+vErrors.push(err1257);
+}
+errors++;
+}
+}
+if(data490.change !== undefined){
+if(typeof data490.change !== "string"){
+const err1258 = {instancePath:instancePath+"/data/change",schemaPath:"#/allOf/26/then/properties/data/properties/change/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1258];
+}
+else {
+vErrors.push(err1258);
+}
+errors++;
+}
+}
+if(data490.ours !== undefined){
+if(typeof data490.ours !== "boolean"){
+const err1259 = {instancePath:instancePath+"/data/ours",schemaPath:"#/allOf/26/then/properties/data/properties/ours/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1259];
+}
+else {
+vErrors.push(err1259);
+}
+errors++;
+}
+}
+if(data490.allowedBy !== undefined){
+let data496 = data490.allowedBy;
+if((typeof data496 !== "string") && (data496 !== null)){
+const err1260 = {instancePath:instancePath+"/data/allowedBy",schemaPath:"#/allOf/26/then/properties/data/properties/allowedBy/type",keyword:"type",params:{type: schema31.allOf[26].then.properties.data.properties.allowedBy.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1260];
+}
+else {
+vErrors.push(err1260);
+}
+errors++;
+}
+}
+if(data490.scope !== undefined){
+let data497 = data490.scope;
+if(!((data497 === "recovery-path") || (data497 === "elsewhere"))){
+const err1261 = {instancePath:instancePath+"/data/scope",schemaPath:"#/allOf/26/then/properties/data/properties/scope/enum",keyword:"enum",params:{allowedValues: schema31.allOf[26].then.properties.data.properties.scope.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1261];
+}
+else {
+vErrors.push(err1261);
+}
+errors++;
+}
+}
+if(data490.happened !== undefined){
+if(typeof data490.happened !== "string"){
+const err1262 = {instancePath:instancePath+"/data/happened",schemaPath:"#/allOf/26/then/properties/data/properties/happened/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1262];
+}
+else {
+vErrors.push(err1262);
 }
 errors++;
 }
 }
 }
 else {
-const err1229 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1263 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/26/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1229];
+vErrors = [err1263];
 }
 else {
-vErrors.push(err1229);
+vErrors.push(err1263);
 }
 errors++;
 }
 }
 }
 else {
-const err1230 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1264 = {instancePath,schemaPath:"#/allOf/26/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1230];
+vErrors = [err1264];
 }
 else {
-vErrors.push(err1230);
+vErrors.push(err1264);
 }
 errors++;
 }
-var _valid62 = _errs1349 === errors;
-valid328 = _valid62;
-if(valid328){
+var _valid62 = _errs1381 === errors;
+valid341 = _valid62;
+if(valid341){
 var props55 = {};
 props55.data = true;
 props55.type = true;
 }
 }
-if(!valid328){
-const err1231 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid341){
+const err1265 = {instancePath,schemaPath:"#/allOf/26/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1231];
+vErrors = [err1265];
 }
 else {
-vErrors.push(err1231);
+vErrors.push(err1265);
 }
 errors++;
 }
@@ -16551,31 +16967,31 @@ props0 = props0 || {};
 Object.assign(props0, props55);
 }
 }
-const _errs1359 = errors;
-let valid332 = true;
-const _errs1360 = errors;
-if(errors === _errs1360){
+const _errs1402 = errors;
+let valid345 = true;
+const _errs1403 = errors;
+if(errors === _errs1403){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing49;
-if((data.type === undefined) && (missing49 = "type")){
-const err1232 = {};
+let missing48;
+if((data.type === undefined) && (missing48 = "type")){
+const err1266 = {};
 if(vErrors === null){
-vErrors = [err1232];
+vErrors = [err1266];
 }
 else {
-vErrors.push(err1232);
+vErrors.push(err1266);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("watch.ended" !== data.type){
-const err1233 = {};
+if("watch.gap" !== data.type){
+const err1267 = {};
 if(vErrors === null){
-vErrors = [err1233];
+vErrors = [err1267];
 }
 else {
-vErrors.push(err1233);
+vErrors.push(err1267);
 }
 errors++;
 }
@@ -16583,149 +16999,158 @@ errors++;
 }
 }
 else {
-const err1234 = {};
+const err1268 = {};
 if(vErrors === null){
-vErrors = [err1234];
+vErrors = [err1268];
 }
 else {
-vErrors.push(err1234);
+vErrors.push(err1268);
 }
 errors++;
 }
 }
-var _valid63 = _errs1360 === errors;
-errors = _errs1359;
+var _valid63 = _errs1403 === errors;
+errors = _errs1402;
 if(vErrors !== null){
-if(_errs1359){
-vErrors.length = _errs1359;
+if(_errs1402){
+vErrors.length = _errs1402;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid63){
-const _errs1363 = errors;
+const _errs1406 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1235 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1269 = {instancePath,schemaPath:"#/allOf/27/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1235];
+vErrors = [err1269];
 }
 else {
-vErrors.push(err1235);
+vErrors.push(err1269);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data481 = data.data;
-if(data481 && typeof data481 == "object" && !Array.isArray(data481)){
-if(data481.watcher === undefined){
-const err1236 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
+let data500 = data.data;
+if(data500 && typeof data500 == "object" && !Array.isArray(data500)){
+if(data500.watcher === undefined){
+const err1270 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err1236];
+vErrors = [err1270];
 }
 else {
-vErrors.push(err1236);
+vErrors.push(err1270);
 }
 errors++;
 }
-if(data481.checks === undefined){
-const err1237 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
+if(data500.required === undefined){
+const err1271 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "required"},message:"must have required property '"+"required"+"'"};
 if(vErrors === null){
-vErrors = [err1237];
+vErrors = [err1271];
 }
 else {
-vErrors.push(err1237);
+vErrors.push(err1271);
 }
 errors++;
 }
-for(const key91 in data481){
-if(!((key91 === "watcher") || (key91 === "checks"))){
-const err1238 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key91},message:"must NOT have additional properties"};
+if(data500.detail === undefined){
+const err1272 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
-vErrors = [err1238];
+vErrors = [err1272];
 }
 else {
-vErrors.push(err1238);
+vErrors.push(err1272);
 }
 errors++;
 }
-}
-if(data481.watcher !== undefined){
-if(typeof data481.watcher !== "string"){
-const err1239 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/29/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key95 in data500){
+if(!(((key95 === "watcher") || (key95 === "required")) || (key95 === "detail"))){
+const err1273 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key95},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1239];
+vErrors = [err1273];
 }
 else {
-vErrors.push(err1239);
-}
-errors++;
-}
-}
-if(data481.checks !== undefined){
-let data483 = data481.checks;
-if(!(((typeof data483 == "number") && (!(data483 % 1) && !isNaN(data483))) && (isFinite(data483)))){
-const err1240 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/29/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1240];
-}
-else {
-vErrors.push(err1240);
-}
-errors++;
-}
-if((typeof data483 == "number") && (isFinite(data483))){
-if(data483 < 0 || isNaN(data483)){
-const err1241 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/29/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err1241];
-}
-else {
-vErrors.push(err1241);
+vErrors.push(err1273);
 }
 errors++;
 }
 }
-}
-}
-else {
-const err1242 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data500.watcher !== undefined){
+if(typeof data500.watcher !== "string"){
+const err1274 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/27/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1242];
+vErrors = [err1274];
 }
 else {
-vErrors.push(err1242);
+vErrors.push(err1274);
+}
+errors++;
+}
+}
+if(data500.required !== undefined){
+if(typeof data500.required !== "boolean"){
+const err1275 = {instancePath:instancePath+"/data/required",schemaPath:"#/allOf/27/then/properties/data/properties/required/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1275];
+}
+else {
+vErrors.push(err1275);
+}
+errors++;
+}
+}
+if(data500.detail !== undefined){
+if(typeof data500.detail !== "string"){
+const err1276 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/27/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1276];
+}
+else {
+vErrors.push(err1276);
 }
 errors++;
 }
 }
 }
 else {
-const err1243 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1277 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/27/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1243];
+vErrors = [err1277];
 }
 else {
-vErrors.push(err1243);
+vErrors.push(err1277);
 }
 errors++;
 }
-var _valid63 = _errs1363 === errors;
-valid332 = _valid63;
-if(valid332){
+}
+}
+else {
+const err1278 = {instancePath,schemaPath:"#/allOf/27/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1278];
+}
+else {
+vErrors.push(err1278);
+}
+errors++;
+}
+var _valid63 = _errs1406 === errors;
+valid345 = _valid63;
+if(valid345){
 var props56 = {};
 props56.data = true;
 props56.type = true;
 }
 }
-if(!valid332){
-const err1244 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid345){
+const err1279 = {instancePath,schemaPath:"#/allOf/27/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1244];
+vErrors = [err1279];
 }
 else {
-vErrors.push(err1244);
+vErrors.push(err1279);
 }
 errors++;
 }
@@ -16738,31 +17163,31 @@ props0 = props0 || {};
 Object.assign(props0, props56);
 }
 }
-const _errs1373 = errors;
-let valid336 = true;
-const _errs1374 = errors;
-if(errors === _errs1374){
+const _errs1418 = errors;
+let valid349 = true;
+const _errs1419 = errors;
+if(errors === _errs1419){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing50;
-if((data.type === undefined) && (missing50 = "type")){
-const err1245 = {};
+let missing49;
+if((data.type === undefined) && (missing49 = "type")){
+const err1280 = {};
 if(vErrors === null){
-vErrors = [err1245];
+vErrors = [err1280];
 }
 else {
-vErrors.push(err1245);
+vErrors.push(err1280);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.deferred" !== data.type){
-const err1246 = {};
+if("watch.unseen" !== data.type){
+const err1281 = {};
 if(vErrors === null){
-vErrors = [err1246];
+vErrors = [err1281];
 }
 else {
-vErrors.push(err1246);
+vErrors.push(err1281);
 }
 errors++;
 }
@@ -16770,161 +17195,136 @@ errors++;
 }
 }
 else {
-const err1247 = {};
+const err1282 = {};
 if(vErrors === null){
-vErrors = [err1247];
+vErrors = [err1282];
 }
 else {
-vErrors.push(err1247);
+vErrors.push(err1282);
 }
 errors++;
 }
 }
-var _valid64 = _errs1374 === errors;
-errors = _errs1373;
+var _valid64 = _errs1419 === errors;
+errors = _errs1418;
 if(vErrors !== null){
-if(_errs1373){
-vErrors.length = _errs1373;
+if(_errs1418){
+vErrors.length = _errs1418;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid64){
-const _errs1377 = errors;
+const _errs1422 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1248 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1283 = {instancePath,schemaPath:"#/allOf/28/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1248];
+vErrors = [err1283];
 }
 else {
-vErrors.push(err1248);
+vErrors.push(err1283);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data485 = data.data;
-if(data485 && typeof data485 == "object" && !Array.isArray(data485)){
-if(data485.id === undefined){
-const err1249 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data505 = data.data;
+if(data505 && typeof data505 == "object" && !Array.isArray(data505)){
+if(data505.watcher === undefined){
+const err1284 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err1249];
+vErrors = [err1284];
 }
 else {
-vErrors.push(err1249);
+vErrors.push(err1284);
 }
 errors++;
 }
-if(data485.uses === undefined){
-const err1250 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
+if(data505.detail === undefined){
+const err1285 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/required",keyword:"required",params:{missingProperty: "detail"},message:"must have required property '"+"detail"+"'"};
 if(vErrors === null){
-vErrors = [err1250];
+vErrors = [err1285];
 }
 else {
-vErrors.push(err1250);
+vErrors.push(err1285);
 }
 errors++;
 }
-if(data485.with === undefined){
-const err1251 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
+for(const key96 in data505){
+if(!((key96 === "watcher") || (key96 === "detail"))){
+const err1286 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key96},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1251];
+vErrors = [err1286];
 }
 else {
-vErrors.push(err1251);
-}
-errors++;
-}
-for(const key92 in data485){
-if(!(((key92 === "id") || (key92 === "uses")) || (key92 === "with"))){
-const err1252 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key92},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1252];
-}
-else {
-vErrors.push(err1252);
+vErrors.push(err1286);
 }
 errors++;
 }
 }
-if(data485.id !== undefined){
-if(typeof data485.id !== "string"){
-const err1253 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data505.watcher !== undefined){
+if(typeof data505.watcher !== "string"){
+const err1287 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/28/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1253];
+vErrors = [err1287];
 }
 else {
-vErrors.push(err1253);
+vErrors.push(err1287);
 }
 errors++;
 }
 }
-if(data485.uses !== undefined){
-if(typeof data485.uses !== "string"){
-const err1254 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/30/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data505.detail !== undefined){
+if(typeof data505.detail !== "string"){
+const err1288 = {instancePath:instancePath+"/data/detail",schemaPath:"#/allOf/28/then/properties/data/properties/detail/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1254];
+vErrors = [err1288];
 }
 else {
-vErrors.push(err1254);
-}
-errors++;
-}
-}
-if(data485.with !== undefined){
-let data488 = data485.with;
-if(data488 && typeof data488 == "object" && !Array.isArray(data488)){
-}
-else {
-const err1255 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/30/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1255];
-}
-else {
-vErrors.push(err1255);
+vErrors.push(err1288);
 }
 errors++;
 }
 }
 }
 else {
-const err1256 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1289 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/28/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1256];
+vErrors = [err1289];
 }
 else {
-vErrors.push(err1256);
+vErrors.push(err1289);
 }
 errors++;
 }
 }
 }
 else {
-const err1257 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1290 = {instancePath,schemaPath:"#/allOf/28/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1257];
+vErrors = [err1290];
 }
 else {
-vErrors.push(err1257);
+vErrors.push(err1290);
 }
 errors++;
 }
-var _valid64 = _errs1377 === errors;
-valid336 = _valid64;
-if(valid336){
+var _valid64 = _errs1422 === errors;
+valid349 = _valid64;
+if(valid349){
 var props57 = {};
 props57.data = true;
 props57.type = true;
 }
 }
-if(!valid336){
-const err1258 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid349){
+const err1291 = {instancePath,schemaPath:"#/allOf/28/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1258];
+vErrors = [err1291];
 }
 else {
-vErrors.push(err1258);
+vErrors.push(err1291);
 }
 errors++;
 }
@@ -16937,31 +17337,31 @@ props0 = props0 || {};
 Object.assign(props0, props57);
 }
 }
-const _errs1390 = errors;
-let valid340 = true;
-const _errs1391 = errors;
-if(errors === _errs1391){
+const _errs1432 = errors;
+let valid353 = true;
+const _errs1433 = errors;
+if(errors === _errs1433){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing51;
-if((data.type === undefined) && (missing51 = "type")){
-const err1259 = {};
+let missing50;
+if((data.type === undefined) && (missing50 = "type")){
+const err1292 = {};
 if(vErrors === null){
-vErrors = [err1259];
+vErrors = [err1292];
 }
 else {
-vErrors.push(err1259);
+vErrors.push(err1292);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.confirmed" !== data.type){
-const err1260 = {};
+if("watch.ended" !== data.type){
+const err1293 = {};
 if(vErrors === null){
-vErrors = [err1260];
+vErrors = [err1293];
 }
 else {
-vErrors.push(err1260);
+vErrors.push(err1293);
 }
 errors++;
 }
@@ -16969,139 +17369,149 @@ errors++;
 }
 }
 else {
-const err1261 = {};
+const err1294 = {};
 if(vErrors === null){
-vErrors = [err1261];
+vErrors = [err1294];
 }
 else {
-vErrors.push(err1261);
+vErrors.push(err1294);
 }
 errors++;
 }
 }
-var _valid65 = _errs1391 === errors;
-errors = _errs1390;
+var _valid65 = _errs1433 === errors;
+errors = _errs1432;
 if(vErrors !== null){
-if(_errs1390){
-vErrors.length = _errs1390;
+if(_errs1432){
+vErrors.length = _errs1432;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid65){
-const _errs1394 = errors;
+const _errs1436 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1262 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1295 = {instancePath,schemaPath:"#/allOf/29/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1262];
+vErrors = [err1295];
 }
 else {
-vErrors.push(err1262);
+vErrors.push(err1295);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data490 = data.data;
-if(data490 && typeof data490 == "object" && !Array.isArray(data490)){
-if(data490.id === undefined){
-const err1263 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data509 = data.data;
+if(data509 && typeof data509 == "object" && !Array.isArray(data509)){
+if(data509.watcher === undefined){
+const err1296 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "watcher"},message:"must have required property '"+"watcher"+"'"};
 if(vErrors === null){
-vErrors = [err1263];
+vErrors = [err1296];
 }
 else {
-vErrors.push(err1263);
+vErrors.push(err1296);
 }
 errors++;
 }
-if(data490.identity === undefined){
-const err1264 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
+if(data509.checks === undefined){
+const err1297 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/required",keyword:"required",params:{missingProperty: "checks"},message:"must have required property '"+"checks"+"'"};
 if(vErrors === null){
-vErrors = [err1264];
+vErrors = [err1297];
 }
 else {
-vErrors.push(err1264);
+vErrors.push(err1297);
 }
 errors++;
 }
-for(const key93 in data490){
-if(!((key93 === "id") || (key93 === "identity"))){
-const err1265 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key93},message:"must NOT have additional properties"};
+for(const key97 in data509){
+if(!((key97 === "watcher") || (key97 === "checks"))){
+const err1298 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key97},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1265];
+vErrors = [err1298];
 }
 else {
-vErrors.push(err1265);
-}
-errors++;
-}
-}
-if(data490.id !== undefined){
-if(typeof data490.id !== "string"){
-const err1266 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/31/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1266];
-}
-else {
-vErrors.push(err1266);
+vErrors.push(err1298);
 }
 errors++;
 }
 }
-if(data490.identity !== undefined){
-let data492 = data490.identity;
-if(data492 && typeof data492 == "object" && !Array.isArray(data492)){
-}
-else {
-const err1267 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/31/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data509.watcher !== undefined){
+if(typeof data509.watcher !== "string"){
+const err1299 = {instancePath:instancePath+"/data/watcher",schemaPath:"#/allOf/29/then/properties/data/properties/watcher/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1267];
+vErrors = [err1299];
 }
 else {
-vErrors.push(err1267);
+vErrors.push(err1299);
 }
 errors++;
 }
 }
-}
-else {
-const err1268 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data509.checks !== undefined){
+let data511 = data509.checks;
+if(!(((typeof data511 == "number") && (!(data511 % 1) && !isNaN(data511))) && (isFinite(data511)))){
+const err1300 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/29/then/properties/data/properties/checks/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
-vErrors = [err1268];
+vErrors = [err1300];
 }
 else {
-vErrors.push(err1268);
+vErrors.push(err1300);
+}
+errors++;
+}
+if((typeof data511 == "number") && (isFinite(data511))){
+if(data511 < 0 || isNaN(data511)){
+const err1301 = {instancePath:instancePath+"/data/checks",schemaPath:"#/allOf/29/then/properties/data/properties/checks/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1301];
+}
+else {
+vErrors.push(err1301);
 }
 errors++;
 }
 }
 }
-else {
-const err1269 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1269];
 }
 else {
-vErrors.push(err1269);
+const err1302 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/29/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1302];
+}
+else {
+vErrors.push(err1302);
 }
 errors++;
 }
-var _valid65 = _errs1394 === errors;
-valid340 = _valid65;
-if(valid340){
+}
+}
+else {
+const err1303 = {instancePath,schemaPath:"#/allOf/29/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1303];
+}
+else {
+vErrors.push(err1303);
+}
+errors++;
+}
+var _valid65 = _errs1436 === errors;
+valid353 = _valid65;
+if(valid353){
 var props58 = {};
 props58.data = true;
 props58.type = true;
 }
 }
-if(!valid340){
-const err1270 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid353){
+const err1304 = {instancePath,schemaPath:"#/allOf/29/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1270];
+vErrors = [err1304];
 }
 else {
-vErrors.push(err1270);
+vErrors.push(err1304);
 }
 errors++;
 }
@@ -17114,31 +17524,31 @@ props0 = props0 || {};
 Object.assign(props0, props58);
 }
 }
-const _errs1405 = errors;
-let valid344 = true;
-const _errs1406 = errors;
-if(errors === _errs1406){
+const _errs1446 = errors;
+let valid357 = true;
+const _errs1447 = errors;
+if(errors === _errs1447){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing52;
-if((data.type === undefined) && (missing52 = "type")){
-const err1271 = {};
+let missing51;
+if((data.type === undefined) && (missing51 = "type")){
+const err1305 = {};
 if(vErrors === null){
-vErrors = [err1271];
+vErrors = [err1305];
 }
 else {
-vErrors.push(err1271);
+vErrors.push(err1305);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.started" !== data.type){
-const err1272 = {};
+if("cleanup.deferred" !== data.type){
+const err1306 = {};
 if(vErrors === null){
-vErrors = [err1272];
+vErrors = [err1306];
 }
 else {
-vErrors.push(err1272);
+vErrors.push(err1306);
 }
 errors++;
 }
@@ -17146,114 +17556,161 @@ errors++;
 }
 }
 else {
-const err1273 = {};
+const err1307 = {};
 if(vErrors === null){
-vErrors = [err1273];
+vErrors = [err1307];
 }
 else {
-vErrors.push(err1273);
+vErrors.push(err1307);
 }
 errors++;
 }
 }
-var _valid66 = _errs1406 === errors;
-errors = _errs1405;
+var _valid66 = _errs1447 === errors;
+errors = _errs1446;
 if(vErrors !== null){
-if(_errs1405){
-vErrors.length = _errs1405;
+if(_errs1446){
+vErrors.length = _errs1446;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid66){
-const _errs1409 = errors;
+const _errs1450 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1274 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1308 = {instancePath,schemaPath:"#/allOf/30/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1274];
+vErrors = [err1308];
 }
 else {
-vErrors.push(err1274);
+vErrors.push(err1308);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data494 = data.data;
-if(data494 && typeof data494 == "object" && !Array.isArray(data494)){
-if(data494.id === undefined){
-const err1275 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data513 = data.data;
+if(data513 && typeof data513 == "object" && !Array.isArray(data513)){
+if(data513.id === undefined){
+const err1309 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1275];
+vErrors = [err1309];
 }
 else {
-vErrors.push(err1275);
+vErrors.push(err1309);
 }
 errors++;
 }
-for(const key94 in data494){
-if(!(key94 === "id")){
-const err1276 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key94},message:"must NOT have additional properties"};
+if(data513.uses === undefined){
+const err1310 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "uses"},message:"must have required property '"+"uses"+"'"};
 if(vErrors === null){
-vErrors = [err1276];
+vErrors = [err1310];
 }
 else {
-vErrors.push(err1276);
+vErrors.push(err1310);
 }
 errors++;
 }
-}
-if(data494.id !== undefined){
-if(typeof data494.id !== "string"){
-const err1277 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/32/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data513.with === undefined){
+const err1311 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/required",keyword:"required",params:{missingProperty: "with"},message:"must have required property '"+"with"+"'"};
 if(vErrors === null){
-vErrors = [err1277];
+vErrors = [err1311];
 }
 else {
-vErrors.push(err1277);
+vErrors.push(err1311);
 }
 errors++;
 }
-}
-}
-else {
-const err1278 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key98 in data513){
+if(!(((key98 === "id") || (key98 === "uses")) || (key98 === "with"))){
+const err1312 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key98},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1278];
+vErrors = [err1312];
 }
 else {
-vErrors.push(err1278);
+vErrors.push(err1312);
 }
 errors++;
 }
 }
-}
-else {
-const err1279 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data513.id !== undefined){
+if(typeof data513.id !== "string"){
+const err1313 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/30/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1279];
+vErrors = [err1313];
 }
 else {
-vErrors.push(err1279);
+vErrors.push(err1313);
 }
 errors++;
 }
-var _valid66 = _errs1409 === errors;
-valid344 = _valid66;
-if(valid344){
+}
+if(data513.uses !== undefined){
+if(typeof data513.uses !== "string"){
+const err1314 = {instancePath:instancePath+"/data/uses",schemaPath:"#/allOf/30/then/properties/data/properties/uses/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1314];
+}
+else {
+vErrors.push(err1314);
+}
+errors++;
+}
+}
+if(data513.with !== undefined){
+let data516 = data513.with;
+if(data516 && typeof data516 == "object" && !Array.isArray(data516)){
+}
+else {
+const err1315 = {instancePath:instancePath+"/data/with",schemaPath:"#/allOf/30/then/properties/data/properties/with/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1315];
+}
+else {
+vErrors.push(err1315);
+}
+errors++;
+}
+}
+}
+else {
+const err1316 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/30/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1316];
+}
+else {
+vErrors.push(err1316);
+}
+errors++;
+}
+}
+}
+else {
+const err1317 = {instancePath,schemaPath:"#/allOf/30/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1317];
+}
+else {
+vErrors.push(err1317);
+}
+errors++;
+}
+var _valid66 = _errs1450 === errors;
+valid357 = _valid66;
+if(valid357){
 var props59 = {};
 props59.data = true;
 props59.type = true;
 }
 }
-if(!valid344){
-const err1280 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid357){
+const err1318 = {instancePath,schemaPath:"#/allOf/30/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1280];
+vErrors = [err1318];
 }
 else {
-vErrors.push(err1280);
+vErrors.push(err1318);
 }
 errors++;
 }
@@ -17266,31 +17723,31 @@ props0 = props0 || {};
 Object.assign(props0, props59);
 }
 }
-const _errs1417 = errors;
-let valid348 = true;
-const _errs1418 = errors;
-if(errors === _errs1418){
+const _errs1463 = errors;
+let valid361 = true;
+const _errs1464 = errors;
+if(errors === _errs1464){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing53;
-if((data.type === undefined) && (missing53 = "type")){
-const err1281 = {};
+let missing52;
+if((data.type === undefined) && (missing52 = "type")){
+const err1319 = {};
 if(vErrors === null){
-vErrors = [err1281];
+vErrors = [err1319];
 }
 else {
-vErrors.push(err1281);
+vErrors.push(err1319);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("cleanup.finished" !== data.type){
-const err1282 = {};
+if("cleanup.confirmed" !== data.type){
+const err1320 = {};
 if(vErrors === null){
-vErrors = [err1282];
+vErrors = [err1320];
 }
 else {
-vErrors.push(err1282);
+vErrors.push(err1320);
 }
 errors++;
 }
@@ -17298,148 +17755,139 @@ errors++;
 }
 }
 else {
-const err1283 = {};
+const err1321 = {};
 if(vErrors === null){
-vErrors = [err1283];
+vErrors = [err1321];
 }
 else {
-vErrors.push(err1283);
+vErrors.push(err1321);
 }
 errors++;
 }
 }
-var _valid67 = _errs1418 === errors;
-errors = _errs1417;
+var _valid67 = _errs1464 === errors;
+errors = _errs1463;
 if(vErrors !== null){
-if(_errs1417){
-vErrors.length = _errs1417;
+if(_errs1463){
+vErrors.length = _errs1463;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid67){
-const _errs1421 = errors;
+const _errs1467 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1284 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1322 = {instancePath,schemaPath:"#/allOf/31/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1284];
+vErrors = [err1322];
 }
 else {
-vErrors.push(err1284);
+vErrors.push(err1322);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data497 = data.data;
-if(data497 && typeof data497 == "object" && !Array.isArray(data497)){
-if(data497.id === undefined){
-const err1285 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+let data518 = data.data;
+if(data518 && typeof data518 == "object" && !Array.isArray(data518)){
+if(data518.id === undefined){
+const err1323 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1285];
+vErrors = [err1323];
 }
 else {
-vErrors.push(err1285);
+vErrors.push(err1323);
 }
 errors++;
 }
-if(data497.ok === undefined){
-const err1286 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
+if(data518.identity === undefined){
+const err1324 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/required",keyword:"required",params:{missingProperty: "identity"},message:"must have required property '"+"identity"+"'"};
 if(vErrors === null){
-vErrors = [err1286];
+vErrors = [err1324];
 }
 else {
-vErrors.push(err1286);
+vErrors.push(err1324);
 }
 errors++;
 }
-for(const key95 in data497){
-if(!(((key95 === "id") || (key95 === "ok")) || (key95 === "error"))){
-const err1287 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key95},message:"must NOT have additional properties"};
+for(const key99 in data518){
+if(!((key99 === "id") || (key99 === "identity"))){
+const err1325 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key99},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1287];
+vErrors = [err1325];
 }
 else {
-vErrors.push(err1287);
-}
-errors++;
-}
-}
-if(data497.id !== undefined){
-if(typeof data497.id !== "string"){
-const err1288 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/33/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1288];
-}
-else {
-vErrors.push(err1288);
+vErrors.push(err1325);
 }
 errors++;
 }
 }
-if(data497.ok !== undefined){
-if(typeof data497.ok !== "boolean"){
-const err1289 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/33/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data518.id !== undefined){
+if(typeof data518.id !== "string"){
+const err1326 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/31/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1289];
+vErrors = [err1326];
 }
 else {
-vErrors.push(err1289);
+vErrors.push(err1326);
 }
 errors++;
 }
 }
-if(data497.error !== undefined){
-if(typeof data497.error !== "string"){
-const err1290 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/33/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1290];
+if(data518.identity !== undefined){
+let data520 = data518.identity;
+if(data520 && typeof data520 == "object" && !Array.isArray(data520)){
 }
 else {
-vErrors.push(err1290);
+const err1327 = {instancePath:instancePath+"/data/identity",schemaPath:"#/allOf/31/then/properties/data/properties/identity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1327];
+}
+else {
+vErrors.push(err1327);
 }
 errors++;
 }
 }
 }
 else {
-const err1291 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1328 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/31/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1291];
+vErrors = [err1328];
 }
 else {
-vErrors.push(err1291);
+vErrors.push(err1328);
 }
 errors++;
 }
 }
 }
 else {
-const err1292 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1329 = {instancePath,schemaPath:"#/allOf/31/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1292];
+vErrors = [err1329];
 }
 else {
-vErrors.push(err1292);
+vErrors.push(err1329);
 }
 errors++;
 }
-var _valid67 = _errs1421 === errors;
-valid348 = _valid67;
-if(valid348){
+var _valid67 = _errs1467 === errors;
+valid361 = _valid67;
+if(valid361){
 var props60 = {};
 props60.data = true;
 props60.type = true;
 }
 }
-if(!valid348){
-const err1293 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid361){
+const err1330 = {instancePath,schemaPath:"#/allOf/31/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1293];
+vErrors = [err1330];
 }
 else {
-vErrors.push(err1293);
+vErrors.push(err1330);
 }
 errors++;
 }
@@ -17452,31 +17900,31 @@ props0 = props0 || {};
 Object.assign(props0, props60);
 }
 }
-const _errs1433 = errors;
-let valid352 = true;
-const _errs1434 = errors;
-if(errors === _errs1434){
+const _errs1478 = errors;
+let valid365 = true;
+const _errs1479 = errors;
+if(errors === _errs1479){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing54;
-if((data.type === undefined) && (missing54 = "type")){
-const err1294 = {};
+let missing53;
+if((data.type === undefined) && (missing53 = "type")){
+const err1331 = {};
 if(vErrors === null){
-vErrors = [err1294];
+vErrors = [err1331];
 }
 else {
-vErrors.push(err1294);
+vErrors.push(err1331);
 }
 errors++;
 }
 else {
 if(data.type !== undefined){
-if("run.kept" !== data.type){
-const err1295 = {};
+if("cleanup.started" !== data.type){
+const err1332 = {};
 if(vErrors === null){
-vErrors = [err1295];
+vErrors = [err1332];
 }
 else {
-vErrors.push(err1295);
+vErrors.push(err1332);
 }
 errors++;
 }
@@ -17484,249 +17932,114 @@ errors++;
 }
 }
 else {
-const err1296 = {};
+const err1333 = {};
 if(vErrors === null){
-vErrors = [err1296];
+vErrors = [err1333];
 }
 else {
-vErrors.push(err1296);
+vErrors.push(err1333);
 }
 errors++;
 }
 }
-var _valid68 = _errs1434 === errors;
-errors = _errs1433;
+var _valid68 = _errs1479 === errors;
+errors = _errs1478;
 if(vErrors !== null){
-if(_errs1433){
-vErrors.length = _errs1433;
+if(_errs1478){
+vErrors.length = _errs1478;
 }
 else {
 vErrors = null;
 }
 }
 if(_valid68){
-const _errs1437 = errors;
+const _errs1482 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1297 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1334 = {instancePath,schemaPath:"#/allOf/32/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
-vErrors = [err1297];
+vErrors = [err1334];
 }
 else {
-vErrors.push(err1297);
+vErrors.push(err1334);
 }
 errors++;
 }
 if(data.data !== undefined){
-let data502 = data.data;
-if(data502 && typeof data502 == "object" && !Array.isArray(data502)){
-if(data502.cleanups === undefined){
-const err1298 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
+let data522 = data.data;
+if(data522 && typeof data522 == "object" && !Array.isArray(data522)){
+if(data522.id === undefined){
+const err1335 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
-vErrors = [err1298];
+vErrors = [err1335];
 }
 else {
-vErrors.push(err1298);
+vErrors.push(err1335);
 }
 errors++;
 }
-if(data502.things === undefined){
-const err1299 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
+for(const key100 in data522){
+if(!(key100 === "id")){
+const err1336 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key100},message:"must NOT have additional properties"};
 if(vErrors === null){
-vErrors = [err1299];
+vErrors = [err1336];
 }
 else {
-vErrors.push(err1299);
-}
-errors++;
-}
-if(data502.until === undefined){
-const err1300 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
-if(vErrors === null){
-vErrors = [err1300];
-}
-else {
-vErrors.push(err1300);
-}
-errors++;
-}
-for(const key96 in data502){
-if(!(((key96 === "cleanups") || (key96 === "things")) || (key96 === "until"))){
-const err1301 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key96},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1301];
-}
-else {
-vErrors.push(err1301);
+vErrors.push(err1336);
 }
 errors++;
 }
 }
-if(data502.cleanups !== undefined){
-let data503 = data502.cleanups;
-if(Array.isArray(data503)){
-const len32 = data503.length;
-for(let i32=0; i32<len32; i32++){
-if(typeof data503[i32] !== "string"){
-const err1302 = {instancePath:instancePath+"/data/cleanups/" + i32,schemaPath:"#/allOf/34/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data522.id !== undefined){
+if(typeof data522.id !== "string"){
+const err1337 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/32/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
-vErrors = [err1302];
+vErrors = [err1337];
 }
 else {
-vErrors.push(err1302);
+vErrors.push(err1337);
 }
 errors++;
 }
 }
 }
 else {
-const err1303 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/34/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err1338 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/32/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1303];
+vErrors = [err1338];
 }
 else {
-vErrors.push(err1303);
-}
-errors++;
-}
-}
-if(data502.things !== undefined){
-let data505 = data502.things;
-if(Array.isArray(data505)){
-const len33 = data505.length;
-for(let i33=0; i33<len33; i33++){
-let data506 = data505[i33];
-if(data506 && typeof data506 == "object" && !Array.isArray(data506)){
-if(data506.system === undefined){
-const err1304 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/34/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
-if(vErrors === null){
-vErrors = [err1304];
-}
-else {
-vErrors.push(err1304);
-}
-errors++;
-}
-if(data506.object === undefined){
-const err1305 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/34/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
-if(vErrors === null){
-vErrors = [err1305];
-}
-else {
-vErrors.push(err1305);
-}
-errors++;
-}
-for(const key97 in data506){
-if(!((key97 === "system") || (key97 === "object"))){
-const err1306 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/34/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key97},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1306];
-}
-else {
-vErrors.push(err1306);
-}
-errors++;
-}
-}
-if(data506.system !== undefined){
-if(typeof data506.system !== "string"){
-const err1307 = {instancePath:instancePath+"/data/things/" + i33+"/system",schemaPath:"#/allOf/34/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1307];
-}
-else {
-vErrors.push(err1307);
-}
-errors++;
-}
-}
-if(data506.object !== undefined){
-if(typeof data506.object !== "string"){
-const err1308 = {instancePath:instancePath+"/data/things/" + i33+"/object",schemaPath:"#/allOf/34/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1308];
-}
-else {
-vErrors.push(err1308);
+vErrors.push(err1338);
 }
 errors++;
 }
 }
 }
 else {
-const err1309 = {instancePath:instancePath+"/data/things/" + i33,schemaPath:"#/allOf/34/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1339 = {instancePath,schemaPath:"#/allOf/32/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
-vErrors = [err1309];
+vErrors = [err1339];
 }
 else {
-vErrors.push(err1309);
+vErrors.push(err1339);
 }
 errors++;
 }
-}
-}
-else {
-const err1310 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/34/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err1310];
-}
-else {
-vErrors.push(err1310);
-}
-errors++;
-}
-}
-if(data502.until !== undefined){
-if(typeof data502.until !== "string"){
-const err1311 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/34/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1311];
-}
-else {
-vErrors.push(err1311);
-}
-errors++;
-}
-}
-}
-else {
-const err1312 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1312];
-}
-else {
-vErrors.push(err1312);
-}
-errors++;
-}
-}
-}
-else {
-const err1313 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1313];
-}
-else {
-vErrors.push(err1313);
-}
-errors++;
-}
-var _valid68 = _errs1437 === errors;
-valid352 = _valid68;
-if(valid352){
+var _valid68 = _errs1482 === errors;
+valid365 = _valid68;
+if(valid365){
 var props61 = {};
 props61.data = true;
 props61.type = true;
 }
 }
-if(!valid352){
-const err1314 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(!valid365){
+const err1340 = {instancePath,schemaPath:"#/allOf/32/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
-vErrors = [err1314];
+vErrors = [err1340];
 }
 else {
-vErrors.push(err1314);
+vErrors.push(err1340);
 }
 errors++;
 }
@@ -17739,421 +18052,13 @@ props0 = props0 || {};
 Object.assign(props0, props61);
 }
 }
-const _errs1458 = errors;
-let valid361 = true;
-const _errs1459 = errors;
-if(errors === _errs1459){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing55;
-if((data.type === undefined) && (missing55 = "type")){
-const err1315 = {};
-if(vErrors === null){
-vErrors = [err1315];
-}
-else {
-vErrors.push(err1315);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("verification.ended" !== data.type){
-const err1316 = {};
-if(vErrors === null){
-vErrors = [err1316];
-}
-else {
-vErrors.push(err1316);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1317 = {};
-if(vErrors === null){
-vErrors = [err1317];
-}
-else {
-vErrors.push(err1317);
-}
-errors++;
-}
-}
-var _valid69 = _errs1459 === errors;
-errors = _errs1458;
-if(vErrors !== null){
-if(_errs1458){
-vErrors.length = _errs1458;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid69){
-const _errs1462 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1318 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1318];
-}
-else {
-vErrors.push(err1318);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data511 = data.data;
-if(data511 && typeof data511 == "object" && !Array.isArray(data511)){
-for(const key98 in data511){
-const err1319 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key98},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1319];
-}
-else {
-vErrors.push(err1319);
-}
-errors++;
-}
-}
-else {
-const err1320 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1320];
-}
-else {
-vErrors.push(err1320);
-}
-errors++;
-}
-}
-}
-else {
-const err1321 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1321];
-}
-else {
-vErrors.push(err1321);
-}
-errors++;
-}
-var _valid69 = _errs1462 === errors;
-valid361 = _valid69;
-if(valid361){
-var props62 = {};
-props62.data = true;
-props62.type = true;
-}
-}
-if(!valid361){
-const err1322 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err1322];
-}
-else {
-vErrors.push(err1322);
-}
-errors++;
-}
-if(props0 !== true && props62 !== undefined){
-if(props62 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props62);
-}
-}
-const _errs1468 = errors;
-let valid364 = true;
-const _errs1469 = errors;
-if(errors === _errs1469){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing56;
-if((data.type === undefined) && (missing56 = "type")){
-const err1323 = {};
-if(vErrors === null){
-vErrors = [err1323];
-}
-else {
-vErrors.push(err1323);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("cancel.requested" !== data.type){
-const err1324 = {};
-if(vErrors === null){
-vErrors = [err1324];
-}
-else {
-vErrors.push(err1324);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1325 = {};
-if(vErrors === null){
-vErrors = [err1325];
-}
-else {
-vErrors.push(err1325);
-}
-errors++;
-}
-}
-var _valid70 = _errs1469 === errors;
-errors = _errs1468;
-if(vErrors !== null){
-if(_errs1468){
-vErrors.length = _errs1468;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid70){
-const _errs1472 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1326 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1326];
-}
-else {
-vErrors.push(err1326);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data513 = data.data;
-if(data513 && typeof data513 == "object" && !Array.isArray(data513)){
-if(data513.by === undefined){
-const err1327 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
-if(vErrors === null){
-vErrors = [err1327];
-}
-else {
-vErrors.push(err1327);
-}
-errors++;
-}
-for(const key99 in data513){
-if(!(key99 === "by")){
-const err1328 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key99},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1328];
-}
-else {
-vErrors.push(err1328);
-}
-errors++;
-}
-}
-if(data513.by !== undefined){
-if(typeof data513.by !== "string"){
-const err1329 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/36/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1329];
-}
-else {
-vErrors.push(err1329);
-}
-errors++;
-}
-}
-}
-else {
-const err1330 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1330];
-}
-else {
-vErrors.push(err1330);
-}
-errors++;
-}
-}
-}
-else {
-const err1331 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1331];
-}
-else {
-vErrors.push(err1331);
-}
-errors++;
-}
-var _valid70 = _errs1472 === errors;
-valid364 = _valid70;
-if(valid364){
-var props63 = {};
-props63.data = true;
-props63.type = true;
-}
-}
-if(!valid364){
-const err1332 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err1332];
-}
-else {
-vErrors.push(err1332);
-}
-errors++;
-}
-if(props0 !== true && props63 !== undefined){
-if(props63 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props63);
-}
-}
-const _errs1480 = errors;
-let valid368 = true;
-const _errs1481 = errors;
-if(errors === _errs1481){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing57;
-if((data.type === undefined) && (missing57 = "type")){
-const err1333 = {};
-if(vErrors === null){
-vErrors = [err1333];
-}
-else {
-vErrors.push(err1333);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("run.finished" !== data.type){
-const err1334 = {};
-if(vErrors === null){
-vErrors = [err1334];
-}
-else {
-vErrors.push(err1334);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1335 = {};
-if(vErrors === null){
-vErrors = [err1335];
-}
-else {
-vErrors.push(err1335);
-}
-errors++;
-}
-}
-var _valid71 = _errs1481 === errors;
-errors = _errs1480;
-if(vErrors !== null){
-if(_errs1480){
-vErrors.length = _errs1480;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid71){
-const _errs1484 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1336 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1336];
-}
-else {
-vErrors.push(err1336);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data516 = data.data;
-if(data516 && typeof data516 == "object" && !Array.isArray(data516)){
-for(const key100 in data516){
-const err1337 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key100},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1337];
-}
-else {
-vErrors.push(err1337);
-}
-errors++;
-}
-}
-else {
-const err1338 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1338];
-}
-else {
-vErrors.push(err1338);
-}
-errors++;
-}
-}
-}
-else {
-const err1339 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1339];
-}
-else {
-vErrors.push(err1339);
-}
-errors++;
-}
-var _valid71 = _errs1484 === errors;
-valid368 = _valid71;
-if(valid368){
-var props64 = {};
-props64.data = true;
-props64.type = true;
-}
-}
-if(!valid368){
-const err1340 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err1340];
-}
-else {
-vErrors.push(err1340);
-}
-errors++;
-}
-if(props0 !== true && props64 !== undefined){
-if(props64 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props64);
-}
-}
 const _errs1490 = errors;
-let valid371 = true;
+let valid369 = true;
 const _errs1491 = errors;
 if(errors === _errs1491){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing58;
-if((data.type === undefined) && (missing58 = "type")){
+let missing54;
+if((data.type === undefined) && (missing54 = "type")){
 const err1341 = {};
 if(vErrors === null){
 vErrors = [err1341];
@@ -18165,7 +18070,7 @@ errors++;
 }
 else {
 if(data.type !== undefined){
-if("probe.sample" !== data.type){
+if("cleanup.finished" !== data.type){
 const err1342 = {};
 if(vErrors === null){
 vErrors = [err1342];
@@ -18189,7 +18094,7 @@ vErrors.push(err1343);
 errors++;
 }
 }
-var _valid72 = _errs1491 === errors;
+var _valid69 = _errs1491 === errors;
 errors = _errs1490;
 if(vErrors !== null){
 if(_errs1490){
@@ -18199,11 +18104,11 @@ else {
 vErrors = null;
 }
 }
-if(_valid72){
+if(_valid69){
 const _errs1494 = errors;
 if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.data === undefined){
-const err1344 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+const err1344 = {instancePath,schemaPath:"#/allOf/33/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1344];
 }
@@ -18213,10 +18118,10 @@ vErrors.push(err1344);
 errors++;
 }
 if(data.data !== undefined){
-let data518 = data.data;
-if(data518 && typeof data518 == "object" && !Array.isArray(data518)){
-if(data518.probe === undefined){
-const err1345 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+let data525 = data.data;
+if(data525 && typeof data525 == "object" && !Array.isArray(data525)){
+if(data525.id === undefined){
+const err1345 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
 if(vErrors === null){
 vErrors = [err1345];
 }
@@ -18225,8 +18130,8 @@ vErrors.push(err1345);
 }
 errors++;
 }
-if(data518.endpoint === undefined){
-const err1346 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
+if(data525.ok === undefined){
+const err1346 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/required",keyword:"required",params:{missingProperty: "ok"},message:"must have required property '"+"ok"+"'"};
 if(vErrors === null){
 vErrors = [err1346];
 }
@@ -18235,8 +18140,9 @@ vErrors.push(err1346);
 }
 errors++;
 }
-if(data518.read === undefined){
-const err1347 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
+for(const key101 in data525){
+if(!(((key101 === "id") || (key101 === "ok")) || (key101 === "error"))){
+const err1347 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key101},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1347];
 }
@@ -18245,8 +18151,10 @@ vErrors.push(err1347);
 }
 errors++;
 }
-if(data518.write === undefined){
-const err1348 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
+}
+if(data525.id !== undefined){
+if(typeof data525.id !== "string"){
+const err1348 = {instancePath:instancePath+"/data/id",schemaPath:"#/allOf/33/then/properties/data/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1348];
 }
@@ -18255,8 +18163,10 @@ vErrors.push(err1348);
 }
 errors++;
 }
-if(data518.control === undefined){
-const err1349 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
+}
+if(data525.ok !== undefined){
+if(typeof data525.ok !== "boolean"){
+const err1349 = {instancePath:instancePath+"/data/ok",schemaPath:"#/allOf/33/then/properties/data/properties/ok/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err1349];
 }
@@ -18265,8 +18175,10 @@ vErrors.push(err1349);
 }
 errors++;
 }
-if(data518.sent === undefined){
-const err1350 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
+}
+if(data525.error !== undefined){
+if(typeof data525.error !== "string"){
+const err1350 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/33/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1350];
 }
@@ -18275,8 +18187,10 @@ vErrors.push(err1350);
 }
 errors++;
 }
-if(data518.done === undefined){
-const err1351 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
+}
+}
+else {
+const err1351 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/33/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1351];
 }
@@ -18285,9 +18199,10 @@ vErrors.push(err1351);
 }
 errors++;
 }
-for(const key101 in data518){
-if(!((((((((key101 === "probe") || (key101 === "endpoint")) || (key101 === "read")) || (key101 === "write")) || (key101 === "control")) || (key101 === "sent")) || (key101 === "done")) || (key101 === "error"))){
-const err1352 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key101},message:"must NOT have additional properties"};
+}
+}
+else {
+const err1352 = {instancePath,schemaPath:"#/allOf/33/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1352];
 }
@@ -18296,10 +18211,16 @@ vErrors.push(err1352);
 }
 errors++;
 }
+var _valid69 = _errs1494 === errors;
+valid369 = _valid69;
+if(valid369){
+var props62 = {};
+props62.data = true;
+props62.type = true;
 }
-if(data518.probe !== undefined){
-if(typeof data518.probe !== "string"){
-const err1353 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(!valid369){
+const err1353 = {instancePath,schemaPath:"#/allOf/33/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1353];
 }
@@ -18308,10 +18229,23 @@ vErrors.push(err1353);
 }
 errors++;
 }
+if(props0 !== true && props62 !== undefined){
+if(props62 === true){
+props0 = true;
 }
-if(data518.endpoint !== undefined){
-if(typeof data518.endpoint !== "string"){
-const err1354 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/38/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+props0 = props0 || {};
+Object.assign(props0, props62);
+}
+}
+const _errs1506 = errors;
+let valid373 = true;
+const _errs1507 = errors;
+if(errors === _errs1507){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing55;
+if((data.type === undefined) && (missing55 = "type")){
+const err1354 = {};
 if(vErrors === null){
 vErrors = [err1354];
 }
@@ -18320,10 +18254,10 @@ vErrors.push(err1354);
 }
 errors++;
 }
-}
-if(data518.read !== undefined){
-if(typeof data518.read !== "boolean"){
-const err1355 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/38/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+else {
+if(data.type !== undefined){
+if("run.kept" !== data.type){
+const err1355 = {};
 if(vErrors === null){
 vErrors = [err1355];
 }
@@ -18333,9 +18267,10 @@ vErrors.push(err1355);
 errors++;
 }
 }
-if(data518.write !== undefined){
-if(typeof data518.write !== "boolean"){
-const err1356 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/38/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+}
+}
+else {
+const err1356 = {};
 if(vErrors === null){
 vErrors = [err1356];
 }
@@ -18345,10 +18280,21 @@ vErrors.push(err1356);
 errors++;
 }
 }
-if(data518.control !== undefined){
-let data523 = data518.control;
-if((typeof data523 !== "boolean") && (data523 !== null)){
-const err1357 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/38/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.control.type},message:"must be boolean,null"};
+var _valid70 = _errs1507 === errors;
+errors = _errs1506;
+if(vErrors !== null){
+if(_errs1506){
+vErrors.length = _errs1506;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid70){
+const _errs1510 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1357 = {instancePath,schemaPath:"#/allOf/34/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1357];
 }
@@ -18357,12 +18303,11 @@ vErrors.push(err1357);
 }
 errors++;
 }
-}
-if(data518.sent !== undefined){
-let data524 = data518.sent;
-if(data524 && typeof data524 == "object" && !Array.isArray(data524)){
-if(data524.at === undefined){
-const err1358 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data.data !== undefined){
+let data530 = data.data;
+if(data530 && typeof data530 == "object" && !Array.isArray(data530)){
+if(data530.cleanups === undefined){
+const err1358 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "cleanups"},message:"must have required property '"+"cleanups"+"'"};
 if(vErrors === null){
 vErrors = [err1358];
 }
@@ -18371,8 +18316,8 @@ vErrors.push(err1358);
 }
 errors++;
 }
-if(data524.mono === undefined){
-const err1359 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(data530.things === undefined){
+const err1359 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "things"},message:"must have required property '"+"things"+"'"};
 if(vErrors === null){
 vErrors = [err1359];
 }
@@ -18381,9 +18326,8 @@ vErrors.push(err1359);
 }
 errors++;
 }
-for(const key102 in data524){
-if(!((key102 === "at") || (key102 === "mono"))){
-const err1360 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key102},message:"must NOT have additional properties"};
+if(data530.until === undefined){
+const err1360 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/required",keyword:"required",params:{missingProperty: "until"},message:"must have required property '"+"until"+"'"};
 if(vErrors === null){
 vErrors = [err1360];
 }
@@ -18392,10 +18336,9 @@ vErrors.push(err1360);
 }
 errors++;
 }
-}
-if(data524.at !== undefined){
-if(typeof data524.at !== "string"){
-const err1361 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key102 in data530){
+if(!(((key102 === "cleanups") || (key102 === "things")) || (key102 === "until"))){
+const err1361 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key102},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1361];
 }
@@ -18405,11 +18348,13 @@ vErrors.push(err1361);
 errors++;
 }
 }
-if(data524.mono !== undefined){
-let data526 = data524.mono;
-if(typeof data526 === "string"){
-if(!pattern4.test(data526)){
-const err1362 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(data530.cleanups !== undefined){
+let data531 = data530.cleanups;
+if(Array.isArray(data531)){
+const len37 = data531.length;
+for(let i37=0; i37<len37; i37++){
+if(typeof data531[i37] !== "string"){
+const err1362 = {instancePath:instancePath+"/data/cleanups/" + i37,schemaPath:"#/allOf/34/then/properties/data/properties/cleanups/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1362];
 }
@@ -18419,8 +18364,9 @@ vErrors.push(err1362);
 errors++;
 }
 }
+}
 else {
-const err1363 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1363 = {instancePath:instancePath+"/data/cleanups",schemaPath:"#/allOf/34/then/properties/data/properties/cleanups/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err1363];
 }
@@ -18430,9 +18376,15 @@ vErrors.push(err1363);
 errors++;
 }
 }
-}
-else {
-const err1364 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data530.things !== undefined){
+let data533 = data530.things;
+if(Array.isArray(data533)){
+const len38 = data533.length;
+for(let i38=0; i38<len38; i38++){
+let data534 = data533[i38];
+if(data534 && typeof data534 == "object" && !Array.isArray(data534)){
+if(data534.system === undefined){
+const err1364 = {instancePath:instancePath+"/data/things/" + i38,schemaPath:"#/allOf/34/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
 if(vErrors === null){
 vErrors = [err1364];
 }
@@ -18441,12 +18393,8 @@ vErrors.push(err1364);
 }
 errors++;
 }
-}
-if(data518.done !== undefined){
-let data527 = data518.done;
-if(data527 && typeof data527 == "object" && !Array.isArray(data527)){
-if(data527.at === undefined){
-const err1365 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/38/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(data534.object === undefined){
+const err1365 = {instancePath:instancePath+"/data/things/" + i38,schemaPath:"#/allOf/34/then/properties/data/properties/things/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err1365];
 }
@@ -18455,8 +18403,9 @@ vErrors.push(err1365);
 }
 errors++;
 }
-if(data527.mono === undefined){
-const err1366 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/38/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+for(const key103 in data534){
+if(!((key103 === "system") || (key103 === "object"))){
+const err1366 = {instancePath:instancePath+"/data/things/" + i38,schemaPath:"#/allOf/34/then/properties/data/properties/things/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key103},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1366];
 }
@@ -18465,9 +18414,10 @@ vErrors.push(err1366);
 }
 errors++;
 }
-for(const key103 in data527){
-if(!((key103 === "at") || (key103 === "mono"))){
-const err1367 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/38/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key103},message:"must NOT have additional properties"};
+}
+if(data534.system !== undefined){
+if(typeof data534.system !== "string"){
+const err1367 = {instancePath:instancePath+"/data/things/" + i38+"/system",schemaPath:"#/allOf/34/then/properties/data/properties/things/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1367];
 }
@@ -18477,9 +18427,9 @@ vErrors.push(err1367);
 errors++;
 }
 }
-if(data527.at !== undefined){
-if(typeof data527.at !== "string"){
-const err1368 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/38/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data534.object !== undefined){
+if(typeof data534.object !== "string"){
+const err1368 = {instancePath:instancePath+"/data/things/" + i38+"/object",schemaPath:"#/allOf/34/then/properties/data/properties/things/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1368];
 }
@@ -18489,11 +18439,9 @@ vErrors.push(err1368);
 errors++;
 }
 }
-if(data527.mono !== undefined){
-let data529 = data527.mono;
-if(typeof data529 === "string"){
-if(!pattern4.test(data529)){
-const err1369 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/38/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+}
+else {
+const err1369 = {instancePath:instancePath+"/data/things/" + i38,schemaPath:"#/allOf/34/then/properties/data/properties/things/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1369];
 }
@@ -18503,8 +18451,9 @@ vErrors.push(err1369);
 errors++;
 }
 }
+}
 else {
-const err1370 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/38/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1370 = {instancePath:instancePath+"/data/things",schemaPath:"#/allOf/34/then/properties/data/properties/things/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err1370];
 }
@@ -18514,9 +18463,9 @@ vErrors.push(err1370);
 errors++;
 }
 }
-}
-else {
-const err1371 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/38/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data530.until !== undefined){
+if(typeof data530.until !== "string"){
+const err1371 = {instancePath:instancePath+"/data/until",schemaPath:"#/allOf/34/then/properties/data/properties/until/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1371];
 }
@@ -18526,9 +18475,9 @@ vErrors.push(err1371);
 errors++;
 }
 }
-if(data518.error !== undefined){
-if(typeof data518.error !== "string"){
-const err1372 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/38/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err1372 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/34/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1372];
 }
@@ -18540,7 +18489,7 @@ errors++;
 }
 }
 else {
-const err1373 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err1373 = {instancePath,schemaPath:"#/allOf/34/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1373];
 }
@@ -18549,10 +18498,16 @@ vErrors.push(err1373);
 }
 errors++;
 }
+var _valid70 = _errs1510 === errors;
+valid373 = _valid70;
+if(valid373){
+var props63 = {};
+props63.data = true;
+props63.type = true;
 }
 }
-else {
-const err1374 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!valid373){
+const err1374 = {instancePath,schemaPath:"#/allOf/34/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1374];
 }
@@ -18561,21 +18516,283 @@ vErrors.push(err1374);
 }
 errors++;
 }
-var _valid72 = _errs1494 === errors;
-valid371 = _valid72;
-if(valid371){
-var props65 = {};
-props65.data = true;
-props65.type = true;
+if(props0 !== true && props63 !== undefined){
+if(props63 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props63);
 }
 }
-if(!valid371){
-const err1375 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+const _errs1531 = errors;
+let valid382 = true;
+const _errs1532 = errors;
+if(errors === _errs1532){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing56;
+if((data.type === undefined) && (missing56 = "type")){
+const err1375 = {};
 if(vErrors === null){
 vErrors = [err1375];
 }
 else {
 vErrors.push(err1375);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("verification.ended" !== data.type){
+const err1376 = {};
+if(vErrors === null){
+vErrors = [err1376];
+}
+else {
+vErrors.push(err1376);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1377 = {};
+if(vErrors === null){
+vErrors = [err1377];
+}
+else {
+vErrors.push(err1377);
+}
+errors++;
+}
+}
+var _valid71 = _errs1532 === errors;
+errors = _errs1531;
+if(vErrors !== null){
+if(_errs1531){
+vErrors.length = _errs1531;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid71){
+const _errs1535 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1378 = {instancePath,schemaPath:"#/allOf/35/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1378];
+}
+else {
+vErrors.push(err1378);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data539 = data.data;
+if(data539 && typeof data539 == "object" && !Array.isArray(data539)){
+for(const key104 in data539){
+const err1379 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key104},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1379];
+}
+else {
+vErrors.push(err1379);
+}
+errors++;
+}
+}
+else {
+const err1380 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/35/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1380];
+}
+else {
+vErrors.push(err1380);
+}
+errors++;
+}
+}
+}
+else {
+const err1381 = {instancePath,schemaPath:"#/allOf/35/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1381];
+}
+else {
+vErrors.push(err1381);
+}
+errors++;
+}
+var _valid71 = _errs1535 === errors;
+valid382 = _valid71;
+if(valid382){
+var props64 = {};
+props64.data = true;
+props64.type = true;
+}
+}
+if(!valid382){
+const err1382 = {instancePath,schemaPath:"#/allOf/35/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1382];
+}
+else {
+vErrors.push(err1382);
+}
+errors++;
+}
+if(props0 !== true && props64 !== undefined){
+if(props64 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props64);
+}
+}
+const _errs1541 = errors;
+let valid385 = true;
+const _errs1542 = errors;
+if(errors === _errs1542){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing57;
+if((data.type === undefined) && (missing57 = "type")){
+const err1383 = {};
+if(vErrors === null){
+vErrors = [err1383];
+}
+else {
+vErrors.push(err1383);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("cancel.requested" !== data.type){
+const err1384 = {};
+if(vErrors === null){
+vErrors = [err1384];
+}
+else {
+vErrors.push(err1384);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1385 = {};
+if(vErrors === null){
+vErrors = [err1385];
+}
+else {
+vErrors.push(err1385);
+}
+errors++;
+}
+}
+var _valid72 = _errs1542 === errors;
+errors = _errs1541;
+if(vErrors !== null){
+if(_errs1541){
+vErrors.length = _errs1541;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid72){
+const _errs1545 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1386 = {instancePath,schemaPath:"#/allOf/36/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1386];
+}
+else {
+vErrors.push(err1386);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data541 = data.data;
+if(data541 && typeof data541 == "object" && !Array.isArray(data541)){
+if(data541.by === undefined){
+const err1387 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/required",keyword:"required",params:{missingProperty: "by"},message:"must have required property '"+"by"+"'"};
+if(vErrors === null){
+vErrors = [err1387];
+}
+else {
+vErrors.push(err1387);
+}
+errors++;
+}
+for(const key105 in data541){
+if(!(key105 === "by")){
+const err1388 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key105},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1388];
+}
+else {
+vErrors.push(err1388);
+}
+errors++;
+}
+}
+if(data541.by !== undefined){
+if(typeof data541.by !== "string"){
+const err1389 = {instancePath:instancePath+"/data/by",schemaPath:"#/allOf/36/then/properties/data/properties/by/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1389];
+}
+else {
+vErrors.push(err1389);
+}
+errors++;
+}
+}
+}
+else {
+const err1390 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/36/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1390];
+}
+else {
+vErrors.push(err1390);
+}
+errors++;
+}
+}
+}
+else {
+const err1391 = {instancePath,schemaPath:"#/allOf/36/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1391];
+}
+else {
+vErrors.push(err1391);
+}
+errors++;
+}
+var _valid72 = _errs1545 === errors;
+valid385 = _valid72;
+if(valid385){
+var props65 = {};
+props65.data = true;
+props65.type = true;
+}
+}
+if(!valid385){
+const err1392 = {instancePath,schemaPath:"#/allOf/36/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1392];
+}
+else {
+vErrors.push(err1392);
 }
 errors++;
 }
@@ -18588,223 +18805,14 @@ props0 = props0 || {};
 Object.assign(props0, props65);
 }
 }
-const _errs1526 = errors;
-let valid377 = true;
-const _errs1527 = errors;
-if(errors === _errs1527){
+const _errs1553 = errors;
+let valid389 = true;
+const _errs1554 = errors;
+if(errors === _errs1554){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing59;
-if((data.type === undefined) && (missing59 = "type")){
-const err1376 = {};
-if(vErrors === null){
-vErrors = [err1376];
-}
-else {
-vErrors.push(err1376);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.row" !== data.type){
-const err1377 = {};
-if(vErrors === null){
-vErrors = [err1377];
-}
-else {
-vErrors.push(err1377);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1378 = {};
-if(vErrors === null){
-vErrors = [err1378];
-}
-else {
-vErrors.push(err1378);
-}
-errors++;
-}
-}
-var _valid73 = _errs1527 === errors;
-errors = _errs1526;
-if(vErrors !== null){
-if(_errs1526){
-vErrors.length = _errs1526;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid73){
-const _errs1530 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1379 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1379];
-}
-else {
-vErrors.push(err1379);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data532 = data.data;
-if(data532 && typeof data532 == "object" && !Array.isArray(data532)){
-if(data532.probe === undefined){
-const err1380 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err1380];
-}
-else {
-vErrors.push(err1380);
-}
-errors++;
-}
-if(data532.store === undefined){
-const err1381 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err1381];
-}
-else {
-vErrors.push(err1381);
-}
-errors++;
-}
-if(data532.n === undefined){
-const err1382 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
-if(vErrors === null){
-vErrors = [err1382];
-}
-else {
-vErrors.push(err1382);
-}
-errors++;
-}
-if(data532.sent === undefined){
-const err1383 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
-if(vErrors === null){
-vErrors = [err1383];
-}
-else {
-vErrors.push(err1383);
-}
-errors++;
-}
-if(data532.acked === undefined){
-const err1384 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
-if(vErrors === null){
-vErrors = [err1384];
-}
-else {
-vErrors.push(err1384);
-}
-errors++;
-}
-for(const key104 in data532){
-if(!((((((key104 === "probe") || (key104 === "store")) || (key104 === "n")) || (key104 === "sent")) || (key104 === "acked")) || (key104 === "error"))){
-const err1385 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key104},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1385];
-}
-else {
-vErrors.push(err1385);
-}
-errors++;
-}
-}
-if(data532.probe !== undefined){
-if(typeof data532.probe !== "string"){
-const err1386 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1386];
-}
-else {
-vErrors.push(err1386);
-}
-errors++;
-}
-}
-if(data532.store !== undefined){
-if(typeof data532.store !== "string"){
-const err1387 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1387];
-}
-else {
-vErrors.push(err1387);
-}
-errors++;
-}
-}
-if(data532.n !== undefined){
-let data535 = data532.n;
-if(!(((typeof data535 == "number") && (!(data535 % 1) && !isNaN(data535))) && (isFinite(data535)))){
-const err1388 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/39/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1388];
-}
-else {
-vErrors.push(err1388);
-}
-errors++;
-}
-if((typeof data535 == "number") && (isFinite(data535))){
-if(data535 < 1 || isNaN(data535)){
-const err1389 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/39/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
-if(vErrors === null){
-vErrors = [err1389];
-}
-else {
-vErrors.push(err1389);
-}
-errors++;
-}
-}
-}
-if(data532.sent !== undefined){
-let data536 = data532.sent;
-if(data536 && typeof data536 == "object" && !Array.isArray(data536)){
-if(data536.at === undefined){
-const err1390 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/39/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1390];
-}
-else {
-vErrors.push(err1390);
-}
-errors++;
-}
-if(data536.mono === undefined){
-const err1391 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/39/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1391];
-}
-else {
-vErrors.push(err1391);
-}
-errors++;
-}
-for(const key105 in data536){
-if(!((key105 === "at") || (key105 === "mono"))){
-const err1392 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/39/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key105},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1392];
-}
-else {
-vErrors.push(err1392);
-}
-errors++;
-}
-}
-if(data536.at !== undefined){
-if(typeof data536.at !== "string"){
-const err1393 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/39/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+let missing58;
+if((data.type === undefined) && (missing58 = "type")){
+const err1393 = {};
 if(vErrors === null){
 vErrors = [err1393];
 }
@@ -18813,12 +18821,10 @@ vErrors.push(err1393);
 }
 errors++;
 }
-}
-if(data536.mono !== undefined){
-let data538 = data536.mono;
-if(typeof data538 === "string"){
-if(!pattern4.test(data538)){
-const err1394 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/39/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+else {
+if(data.type !== undefined){
+if("run.finished" !== data.type){
+const err1394 = {};
 if(vErrors === null){
 vErrors = [err1394];
 }
@@ -18828,8 +18834,10 @@ vErrors.push(err1394);
 errors++;
 }
 }
+}
+}
 else {
-const err1395 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/39/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err1395 = {};
 if(vErrors === null){
 vErrors = [err1395];
 }
@@ -18839,9 +18847,21 @@ vErrors.push(err1395);
 errors++;
 }
 }
+var _valid73 = _errs1554 === errors;
+errors = _errs1553;
+if(vErrors !== null){
+if(_errs1553){
+vErrors.length = _errs1553;
 }
 else {
-const err1396 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/39/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+vErrors = null;
+}
+}
+if(_valid73){
+const _errs1557 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1396 = {instancePath,schemaPath:"#/allOf/37/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1396];
 }
@@ -18850,16 +18870,11 @@ vErrors.push(err1396);
 }
 errors++;
 }
-}
-if(data532.acked !== undefined){
-let data539 = data532.acked;
-const _errs1549 = errors;
-let valid382 = true;
-const _errs1550 = errors;
-const _errs1551 = errors;
-const _errs1552 = errors;
-if(data539 !== null){
-const err1397 = {};
+if(data.data !== undefined){
+let data544 = data.data;
+if(data544 && typeof data544 == "object" && !Array.isArray(data544)){
+for(const key106 in data544){
+const err1397 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key106},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1397];
 }
@@ -18868,9 +18883,9 @@ vErrors.push(err1397);
 }
 errors++;
 }
-var valid383 = _errs1552 === errors;
-if(valid383){
-const err1398 = {};
+}
+else {
+const err1398 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/37/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1398];
 }
@@ -18879,32 +18894,10 @@ vErrors.push(err1398);
 }
 errors++;
 }
-else {
-errors = _errs1551;
-if(vErrors !== null){
-if(_errs1551){
-vErrors.length = _errs1551;
+}
 }
 else {
-vErrors = null;
-}
-}
-}
-var _valid74 = _errs1550 === errors;
-errors = _errs1549;
-if(vErrors !== null){
-if(_errs1549){
-vErrors.length = _errs1549;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid74){
-const _errs1554 = errors;
-if(data539 && typeof data539 == "object" && !Array.isArray(data539)){
-if(data539.at === undefined){
-const err1399 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+const err1399 = {instancePath,schemaPath:"#/allOf/37/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err1399];
 }
@@ -18913,8 +18906,16 @@ vErrors.push(err1399);
 }
 errors++;
 }
-if(data539.mono === undefined){
-const err1400 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+var _valid73 = _errs1557 === errors;
+valid389 = _valid73;
+if(valid389){
+var props66 = {};
+props66.data = true;
+props66.type = true;
+}
+}
+if(!valid389){
+const err1400 = {instancePath,schemaPath:"#/allOf/37/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
 if(vErrors === null){
 vErrors = [err1400];
 }
@@ -18923,9 +18924,23 @@ vErrors.push(err1400);
 }
 errors++;
 }
-for(const key106 in data539){
-if(!((key106 === "at") || (key106 === "mono"))){
-const err1401 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key106},message:"must NOT have additional properties"};
+if(props0 !== true && props66 !== undefined){
+if(props66 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props66);
+}
+}
+const _errs1563 = errors;
+let valid392 = true;
+const _errs1564 = errors;
+if(errors === _errs1564){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing59;
+if((data.type === undefined) && (missing59 = "type")){
+const err1401 = {};
 if(vErrors === null){
 vErrors = [err1401];
 }
@@ -18934,10 +18949,10 @@ vErrors.push(err1401);
 }
 errors++;
 }
-}
-if(data539.at !== undefined){
-if(typeof data539.at !== "string"){
-const err1402 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("probe.sample" !== data.type){
+const err1402 = {};
 if(vErrors === null){
 vErrors = [err1402];
 }
@@ -18947,11 +18962,10 @@ vErrors.push(err1402);
 errors++;
 }
 }
-if(data539.mono !== undefined){
-let data541 = data539.mono;
-if(typeof data541 === "string"){
-if(!pattern4.test(data541)){
-const err1403 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+}
+}
+else {
+const err1403 = {};
 if(vErrors === null){
 vErrors = [err1403];
 }
@@ -18961,8 +18975,21 @@ vErrors.push(err1403);
 errors++;
 }
 }
+var _valid74 = _errs1564 === errors;
+errors = _errs1563;
+if(vErrors !== null){
+if(_errs1563){
+vErrors.length = _errs1563;
+}
 else {
-const err1404 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+vErrors = null;
+}
+}
+if(_valid74){
+const _errs1567 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1404 = {instancePath,schemaPath:"#/allOf/38/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1404];
 }
@@ -18971,10 +18998,11 @@ vErrors.push(err1404);
 }
 errors++;
 }
-}
-}
-else {
-const err1405 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data546 = data.data;
+if(data546 && typeof data546 == "object" && !Array.isArray(data546)){
+if(data546.probe === undefined){
+const err1405 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1405];
 }
@@ -18983,11 +19011,8 @@ vErrors.push(err1405);
 }
 errors++;
 }
-var _valid74 = _errs1554 === errors;
-valid382 = _valid74;
-}
-if(!valid382){
-const err1406 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data546.endpoint === undefined){
+const err1406 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "endpoint"},message:"must have required property '"+"endpoint"+"'"};
 if(vErrors === null){
 vErrors = [err1406];
 }
@@ -18996,10 +19021,8 @@ vErrors.push(err1406);
 }
 errors++;
 }
-}
-if(data532.error !== undefined){
-if(typeof data532.error !== "string"){
-const err1407 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/39/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data546.read === undefined){
+const err1407 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "read"},message:"must have required property '"+"read"+"'"};
 if(vErrors === null){
 vErrors = [err1407];
 }
@@ -19008,10 +19031,8 @@ vErrors.push(err1407);
 }
 errors++;
 }
-}
-}
-else {
-const err1408 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data546.write === undefined){
+const err1408 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "write"},message:"must have required property '"+"write"+"'"};
 if(vErrors === null){
 vErrors = [err1408];
 }
@@ -19020,10 +19041,8 @@ vErrors.push(err1408);
 }
 errors++;
 }
-}
-}
-else {
-const err1409 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data546.control === undefined){
+const err1409 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "control"},message:"must have required property '"+"control"+"'"};
 if(vErrors === null){
 vErrors = [err1409];
 }
@@ -19032,21 +19051,317 @@ vErrors.push(err1409);
 }
 errors++;
 }
-var _valid73 = _errs1530 === errors;
-valid377 = _valid73;
-if(valid377){
-var props67 = {};
-props67.data = true;
-props67.type = true;
-}
-}
-if(!valid377){
-const err1410 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data546.sent === undefined){
+const err1410 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err1410];
 }
 else {
 vErrors.push(err1410);
+}
+errors++;
+}
+if(data546.done === undefined){
+const err1411 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/required",keyword:"required",params:{missingProperty: "done"},message:"must have required property '"+"done"+"'"};
+if(vErrors === null){
+vErrors = [err1411];
+}
+else {
+vErrors.push(err1411);
+}
+errors++;
+}
+for(const key107 in data546){
+if(!((((((((key107 === "probe") || (key107 === "endpoint")) || (key107 === "read")) || (key107 === "write")) || (key107 === "control")) || (key107 === "sent")) || (key107 === "done")) || (key107 === "error"))){
+const err1412 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key107},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1412];
+}
+else {
+vErrors.push(err1412);
+}
+errors++;
+}
+}
+if(data546.probe !== undefined){
+if(typeof data546.probe !== "string"){
+const err1413 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/38/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1413];
+}
+else {
+vErrors.push(err1413);
+}
+errors++;
+}
+}
+if(data546.endpoint !== undefined){
+if(typeof data546.endpoint !== "string"){
+const err1414 = {instancePath:instancePath+"/data/endpoint",schemaPath:"#/allOf/38/then/properties/data/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1414];
+}
+else {
+vErrors.push(err1414);
+}
+errors++;
+}
+}
+if(data546.read !== undefined){
+if(typeof data546.read !== "boolean"){
+const err1415 = {instancePath:instancePath+"/data/read",schemaPath:"#/allOf/38/then/properties/data/properties/read/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1415];
+}
+else {
+vErrors.push(err1415);
+}
+errors++;
+}
+}
+if(data546.write !== undefined){
+if(typeof data546.write !== "boolean"){
+const err1416 = {instancePath:instancePath+"/data/write",schemaPath:"#/allOf/38/then/properties/data/properties/write/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err1416];
+}
+else {
+vErrors.push(err1416);
+}
+errors++;
+}
+}
+if(data546.control !== undefined){
+let data551 = data546.control;
+if((typeof data551 !== "boolean") && (data551 !== null)){
+const err1417 = {instancePath:instancePath+"/data/control",schemaPath:"#/allOf/38/then/properties/data/properties/control/type",keyword:"type",params:{type: schema31.allOf[38].then.properties.data.properties.control.type},message:"must be boolean,null"};
+if(vErrors === null){
+vErrors = [err1417];
+}
+else {
+vErrors.push(err1417);
+}
+errors++;
+}
+}
+if(data546.sent !== undefined){
+let data552 = data546.sent;
+if(data552 && typeof data552 == "object" && !Array.isArray(data552)){
+if(data552.at === undefined){
+const err1418 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1418];
+}
+else {
+vErrors.push(err1418);
+}
+errors++;
+}
+if(data552.mono === undefined){
+const err1419 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1419];
+}
+else {
+vErrors.push(err1419);
+}
+errors++;
+}
+for(const key108 in data552){
+if(!((key108 === "at") || (key108 === "mono"))){
+const err1420 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key108},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1420];
+}
+else {
+vErrors.push(err1420);
+}
+errors++;
+}
+}
+if(data552.at !== undefined){
+if(typeof data552.at !== "string"){
+const err1421 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1421];
+}
+else {
+vErrors.push(err1421);
+}
+errors++;
+}
+}
+if(data552.mono !== undefined){
+let data554 = data552.mono;
+if(typeof data554 === "string"){
+if(!pattern4.test(data554)){
+const err1422 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1422];
+}
+else {
+vErrors.push(err1422);
+}
+errors++;
+}
+}
+else {
+const err1423 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/38/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1423];
+}
+else {
+vErrors.push(err1423);
+}
+errors++;
+}
+}
+}
+else {
+const err1424 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/38/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1424];
+}
+else {
+vErrors.push(err1424);
+}
+errors++;
+}
+}
+if(data546.done !== undefined){
+let data555 = data546.done;
+if(data555 && typeof data555 == "object" && !Array.isArray(data555)){
+if(data555.at === undefined){
+const err1425 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/38/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1425];
+}
+else {
+vErrors.push(err1425);
+}
+errors++;
+}
+if(data555.mono === undefined){
+const err1426 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/38/then/properties/data/properties/done/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1426];
+}
+else {
+vErrors.push(err1426);
+}
+errors++;
+}
+for(const key109 in data555){
+if(!((key109 === "at") || (key109 === "mono"))){
+const err1427 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/38/then/properties/data/properties/done/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key109},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1427];
+}
+else {
+vErrors.push(err1427);
+}
+errors++;
+}
+}
+if(data555.at !== undefined){
+if(typeof data555.at !== "string"){
+const err1428 = {instancePath:instancePath+"/data/done/at",schemaPath:"#/allOf/38/then/properties/data/properties/done/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1428];
+}
+else {
+vErrors.push(err1428);
+}
+errors++;
+}
+}
+if(data555.mono !== undefined){
+let data557 = data555.mono;
+if(typeof data557 === "string"){
+if(!pattern4.test(data557)){
+const err1429 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/38/then/properties/data/properties/done/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1429];
+}
+else {
+vErrors.push(err1429);
+}
+errors++;
+}
+}
+else {
+const err1430 = {instancePath:instancePath+"/data/done/mono",schemaPath:"#/allOf/38/then/properties/data/properties/done/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1430];
+}
+else {
+vErrors.push(err1430);
+}
+errors++;
+}
+}
+}
+else {
+const err1431 = {instancePath:instancePath+"/data/done",schemaPath:"#/allOf/38/then/properties/data/properties/done/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1431];
+}
+else {
+vErrors.push(err1431);
+}
+errors++;
+}
+}
+if(data546.error !== undefined){
+if(typeof data546.error !== "string"){
+const err1432 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/38/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1432];
+}
+else {
+vErrors.push(err1432);
+}
+errors++;
+}
+}
+}
+else {
+const err1433 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/38/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1433];
+}
+else {
+vErrors.push(err1433);
+}
+errors++;
+}
+}
+}
+else {
+const err1434 = {instancePath,schemaPath:"#/allOf/38/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1434];
+}
+else {
+vErrors.push(err1434);
+}
+errors++;
+}
+var _valid74 = _errs1567 === errors;
+valid392 = _valid74;
+if(valid392){
+var props67 = {};
+props67.data = true;
+props67.type = true;
+}
+}
+if(!valid392){
+const err1435 = {instancePath,schemaPath:"#/allOf/38/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1435];
+}
+else {
+vErrors.push(err1435);
 }
 errors++;
 }
@@ -19059,347 +19374,13 @@ props0 = props0 || {};
 Object.assign(props0, props67);
 }
 }
-const _errs1564 = errors;
-let valid385 = true;
-const _errs1565 = errors;
-if(errors === _errs1565){
+const _errs1599 = errors;
+let valid398 = true;
+const _errs1600 = errors;
+if(errors === _errs1600){
 if(data && typeof data == "object" && !Array.isArray(data)){
 let missing60;
 if((data.type === undefined) && (missing60 = "type")){
-const err1411 = {};
-if(vErrors === null){
-vErrors = [err1411];
-}
-else {
-vErrors.push(err1411);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("ledger.recovered" !== data.type){
-const err1412 = {};
-if(vErrors === null){
-vErrors = [err1412];
-}
-else {
-vErrors.push(err1412);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1413 = {};
-if(vErrors === null){
-vErrors = [err1413];
-}
-else {
-vErrors.push(err1413);
-}
-errors++;
-}
-}
-var _valid75 = _errs1565 === errors;
-errors = _errs1564;
-if(vErrors !== null){
-if(_errs1564){
-vErrors.length = _errs1564;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid75){
-const _errs1568 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1414 = {instancePath,schemaPath:"#/allOf/40/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1414];
-}
-else {
-vErrors.push(err1414);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data544 = data.data;
-if(data544 && typeof data544 == "object" && !Array.isArray(data544)){
-if(data544.probe === undefined){
-const err1415 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err1415];
-}
-else {
-vErrors.push(err1415);
-}
-errors++;
-}
-if(data544.store === undefined){
-const err1416 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err1416];
-}
-else {
-vErrors.push(err1416);
-}
-errors++;
-}
-if(data544.ranges === undefined){
-const err1417 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
-if(vErrors === null){
-vErrors = [err1417];
-}
-else {
-vErrors.push(err1417);
-}
-errors++;
-}
-if(data544.systemId === undefined){
-const err1418 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
-if(vErrors === null){
-vErrors = [err1418];
-}
-else {
-vErrors.push(err1418);
-}
-errors++;
-}
-if(data544.timeline === undefined){
-const err1419 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
-if(vErrors === null){
-vErrors = [err1419];
-}
-else {
-vErrors.push(err1419);
-}
-errors++;
-}
-for(const key107 in data544){
-if(!(((((key107 === "probe") || (key107 === "store")) || (key107 === "ranges")) || (key107 === "systemId")) || (key107 === "timeline"))){
-const err1420 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key107},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1420];
-}
-else {
-vErrors.push(err1420);
-}
-errors++;
-}
-}
-if(data544.probe !== undefined){
-if(typeof data544.probe !== "string"){
-const err1421 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/40/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1421];
-}
-else {
-vErrors.push(err1421);
-}
-errors++;
-}
-}
-if(data544.store !== undefined){
-if(typeof data544.store !== "string"){
-const err1422 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/40/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1422];
-}
-else {
-vErrors.push(err1422);
-}
-errors++;
-}
-}
-if(data544.ranges !== undefined){
-let data547 = data544.ranges;
-if(Array.isArray(data547)){
-const len34 = data547.length;
-for(let i34=0; i34<len34; i34++){
-let data548 = data547[i34];
-if(Array.isArray(data548)){
-if(data548.length < 2){
-const err1423 = {instancePath:instancePath+"/data/ranges/" + i34,schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
-if(vErrors === null){
-vErrors = [err1423];
-}
-else {
-vErrors.push(err1423);
-}
-errors++;
-}
-const len35 = data548.length;
-if(len35 > 0){
-let data549 = data548[0];
-if(!(((typeof data549 == "number") && (!(data549 % 1) && !isNaN(data549))) && (isFinite(data549)))){
-const err1424 = {instancePath:instancePath+"/data/ranges/" + i34+"/0",schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1424];
-}
-else {
-vErrors.push(err1424);
-}
-errors++;
-}
-}
-if(len35 > 1){
-let data550 = data548[1];
-if(!(((typeof data550 == "number") && (!(data550 % 1) && !isNaN(data550))) && (isFinite(data550)))){
-const err1425 = {instancePath:instancePath+"/data/ranges/" + i34+"/1",schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1425];
-}
-else {
-vErrors.push(err1425);
-}
-errors++;
-}
-}
-const len36 = data548.length;
-if(!(len36 <= 2)){
-const err1426 = {instancePath:instancePath+"/data/ranges/" + i34,schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
-if(vErrors === null){
-vErrors = [err1426];
-}
-else {
-vErrors.push(err1426);
-}
-errors++;
-}
-}
-else {
-const err1427 = {instancePath:instancePath+"/data/ranges/" + i34,schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err1427];
-}
-else {
-vErrors.push(err1427);
-}
-errors++;
-}
-}
-}
-else {
-const err1428 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/40/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
-if(vErrors === null){
-vErrors = [err1428];
-}
-else {
-vErrors.push(err1428);
-}
-errors++;
-}
-}
-if(data544.systemId !== undefined){
-let data551 = data544.systemId;
-if((typeof data551 !== "string") && (data551 !== null)){
-const err1429 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/40/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[40].then.properties.data.properties.systemId.type},message:"must be string,null"};
-if(vErrors === null){
-vErrors = [err1429];
-}
-else {
-vErrors.push(err1429);
-}
-errors++;
-}
-}
-if(data544.timeline !== undefined){
-let data552 = data544.timeline;
-if((!(((typeof data552 == "number") && (!(data552 % 1) && !isNaN(data552))) && (isFinite(data552)))) && (data552 !== null)){
-const err1430 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/40/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[40].then.properties.data.properties.timeline.type},message:"must be integer,null"};
-if(vErrors === null){
-vErrors = [err1430];
-}
-else {
-vErrors.push(err1430);
-}
-errors++;
-}
-}
-}
-else {
-const err1431 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1431];
-}
-else {
-vErrors.push(err1431);
-}
-errors++;
-}
-}
-}
-else {
-const err1432 = {instancePath,schemaPath:"#/allOf/40/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
-if(vErrors === null){
-vErrors = [err1432];
-}
-else {
-vErrors.push(err1432);
-}
-errors++;
-}
-var _valid75 = _errs1568 === errors;
-valid385 = _valid75;
-if(valid385){
-var props68 = {};
-props68.data = true;
-props68.type = true;
-}
-}
-if(!valid385){
-const err1433 = {instancePath,schemaPath:"#/allOf/40/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
-if(vErrors === null){
-vErrors = [err1433];
-}
-else {
-vErrors.push(err1433);
-}
-errors++;
-}
-if(props0 !== true && props68 !== undefined){
-if(props68 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props68);
-}
-}
-const _errs1590 = errors;
-let valid392 = true;
-const _errs1591 = errors;
-if(errors === _errs1591){
-if(data && typeof data == "object" && !Array.isArray(data)){
-let missing61;
-if((data.type === undefined) && (missing61 = "type")){
-const err1434 = {};
-if(vErrors === null){
-vErrors = [err1434];
-}
-else {
-vErrors.push(err1434);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("lsn.sample" !== data.type){
-const err1435 = {};
-if(vErrors === null){
-vErrors = [err1435];
-}
-else {
-vErrors.push(err1435);
-}
-errors++;
-}
-}
-}
-}
-else {
 const err1436 = {};
 if(vErrors === null){
 vErrors = [err1436];
@@ -19409,22 +19390,10 @@ vErrors.push(err1436);
 }
 errors++;
 }
-}
-var _valid76 = _errs1591 === errors;
-errors = _errs1590;
-if(vErrors !== null){
-if(_errs1590){
-vErrors.length = _errs1590;
-}
 else {
-vErrors = null;
-}
-}
-if(_valid76){
-const _errs1594 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1437 = {instancePath,schemaPath:"#/allOf/41/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(data.type !== undefined){
+if("ledger.row" !== data.type){
+const err1437 = {};
 if(vErrors === null){
 vErrors = [err1437];
 }
@@ -19433,11 +19402,11 @@ vErrors.push(err1437);
 }
 errors++;
 }
-if(data.data !== undefined){
-let data554 = data.data;
-if(data554 && typeof data554 == "object" && !Array.isArray(data554)){
-if(data554.probe === undefined){
-const err1438 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+}
+}
+}
+else {
+const err1438 = {};
 if(vErrors === null){
 vErrors = [err1438];
 }
@@ -19446,8 +19415,22 @@ vErrors.push(err1438);
 }
 errors++;
 }
-if(data554.store === undefined){
-const err1439 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+}
+var _valid75 = _errs1600 === errors;
+errors = _errs1599;
+if(vErrors !== null){
+if(_errs1599){
+vErrors.length = _errs1599;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid75){
+const _errs1603 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1439 = {instancePath,schemaPath:"#/allOf/39/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1439];
 }
@@ -19456,8 +19439,11 @@ vErrors.push(err1439);
 }
 errors++;
 }
-if(data554.instant === undefined){
-const err1440 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(data.data !== undefined){
+let data560 = data.data;
+if(data560 && typeof data560 == "object" && !Array.isArray(data560)){
+if(data560.probe === undefined){
+const err1440 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1440];
 }
@@ -19466,8 +19452,8 @@ vErrors.push(err1440);
 }
 errors++;
 }
-if(data554.lsn === undefined){
-const err1441 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
+if(data560.store === undefined){
+const err1441 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err1441];
 }
@@ -19476,9 +19462,8 @@ vErrors.push(err1441);
 }
 errors++;
 }
-for(const key108 in data554){
-if(!((((key108 === "probe") || (key108 === "store")) || (key108 === "instant")) || (key108 === "lsn"))){
-const err1442 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key108},message:"must NOT have additional properties"};
+if(data560.n === undefined){
+const err1442 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "n"},message:"must have required property '"+"n"+"'"};
 if(vErrors === null){
 vErrors = [err1442];
 }
@@ -19487,10 +19472,8 @@ vErrors.push(err1442);
 }
 errors++;
 }
-}
-if(data554.probe !== undefined){
-if(typeof data554.probe !== "string"){
-const err1443 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/41/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data560.sent === undefined){
+const err1443 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "sent"},message:"must have required property '"+"sent"+"'"};
 if(vErrors === null){
 vErrors = [err1443];
 }
@@ -19499,10 +19482,8 @@ vErrors.push(err1443);
 }
 errors++;
 }
-}
-if(data554.store !== undefined){
-if(typeof data554.store !== "string"){
-const err1444 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/41/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data560.acked === undefined){
+const err1444 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/required",keyword:"required",params:{missingProperty: "acked"},message:"must have required property '"+"acked"+"'"};
 if(vErrors === null){
 vErrors = [err1444];
 }
@@ -19511,12 +19492,9 @@ vErrors.push(err1444);
 }
 errors++;
 }
-}
-if(data554.instant !== undefined){
-let data557 = data554.instant;
-if(data557 && typeof data557 == "object" && !Array.isArray(data557)){
-if(data557.at === undefined){
-const err1445 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+for(const key110 in data560){
+if(!((((((key110 === "probe") || (key110 === "store")) || (key110 === "n")) || (key110 === "sent")) || (key110 === "acked")) || (key110 === "error"))){
+const err1445 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key110},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1445];
 }
@@ -19525,8 +19503,10 @@ vErrors.push(err1445);
 }
 errors++;
 }
-if(data557.mono === undefined){
-const err1446 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+}
+if(data560.probe !== undefined){
+if(typeof data560.probe !== "string"){
+const err1446 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/39/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1446];
 }
@@ -19535,9 +19515,10 @@ vErrors.push(err1446);
 }
 errors++;
 }
-for(const key109 in data557){
-if(!((key109 === "at") || (key109 === "mono"))){
-const err1447 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key109},message:"must NOT have additional properties"};
+}
+if(data560.store !== undefined){
+if(typeof data560.store !== "string"){
+const err1447 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/39/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1447];
 }
@@ -19547,9 +19528,10 @@ vErrors.push(err1447);
 errors++;
 }
 }
-if(data557.at !== undefined){
-if(typeof data557.at !== "string"){
-const err1448 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data560.n !== undefined){
+let data563 = data560.n;
+if(!(((typeof data563 == "number") && (!(data563 % 1) && !isNaN(data563))) && (isFinite(data563)))){
+const err1448 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/39/then/properties/data/properties/n/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err1448];
 }
@@ -19558,12 +19540,9 @@ vErrors.push(err1448);
 }
 errors++;
 }
-}
-if(data557.mono !== undefined){
-let data559 = data557.mono;
-if(typeof data559 === "string"){
-if(!pattern4.test(data559)){
-const err1449 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if((typeof data563 == "number") && (isFinite(data563))){
+if(data563 < 1 || isNaN(data563)){
+const err1449 = {instancePath:instancePath+"/data/n",schemaPath:"#/allOf/39/then/properties/data/properties/n/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err1449];
 }
@@ -19573,8 +19552,12 @@ vErrors.push(err1449);
 errors++;
 }
 }
-else {
-const err1450 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+if(data560.sent !== undefined){
+let data564 = data560.sent;
+if(data564 && typeof data564 == "object" && !Array.isArray(data564)){
+if(data564.at === undefined){
+const err1450 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/39/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1450];
 }
@@ -19583,10 +19566,8 @@ vErrors.push(err1450);
 }
 errors++;
 }
-}
-}
-else {
-const err1451 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data564.mono === undefined){
+const err1451 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/39/then/properties/data/properties/sent/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
 if(vErrors === null){
 vErrors = [err1451];
 }
@@ -19595,10 +19576,9 @@ vErrors.push(err1451);
 }
 errors++;
 }
-}
-if(data554.lsn !== undefined){
-if(typeof data554.lsn !== "string"){
-const err1452 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/41/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key111 in data564){
+if(!((key111 === "at") || (key111 === "mono"))){
+const err1452 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/39/then/properties/data/properties/sent/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key111},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1452];
 }
@@ -19608,9 +19588,9 @@ vErrors.push(err1452);
 errors++;
 }
 }
-}
-else {
-const err1453 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data564.at !== undefined){
+if(typeof data564.at !== "string"){
+const err1453 = {instancePath:instancePath+"/data/sent/at",schemaPath:"#/allOf/39/then/properties/data/properties/sent/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1453];
 }
@@ -19620,9 +19600,11 @@ vErrors.push(err1453);
 errors++;
 }
 }
-}
-else {
-const err1454 = {instancePath,schemaPath:"#/allOf/41/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data564.mono !== undefined){
+let data566 = data564.mono;
+if(typeof data566 === "string"){
+if(!pattern4.test(data566)){
+const err1454 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/39/then/properties/data/properties/sent/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
 if(vErrors === null){
 vErrors = [err1454];
 }
@@ -19631,21 +19613,226 @@ vErrors.push(err1454);
 }
 errors++;
 }
-var _valid76 = _errs1594 === errors;
-valid392 = _valid76;
-if(valid392){
-var props69 = {};
-props69.data = true;
-props69.type = true;
 }
-}
-if(!valid392){
-const err1455 = {instancePath,schemaPath:"#/allOf/41/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+else {
+const err1455 = {instancePath:instancePath+"/data/sent/mono",schemaPath:"#/allOf/39/then/properties/data/properties/sent/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1455];
 }
 else {
 vErrors.push(err1455);
+}
+errors++;
+}
+}
+}
+else {
+const err1456 = {instancePath:instancePath+"/data/sent",schemaPath:"#/allOf/39/then/properties/data/properties/sent/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1456];
+}
+else {
+vErrors.push(err1456);
+}
+errors++;
+}
+}
+if(data560.acked !== undefined){
+let data567 = data560.acked;
+const _errs1622 = errors;
+let valid403 = true;
+const _errs1623 = errors;
+const _errs1624 = errors;
+const _errs1625 = errors;
+if(data567 !== null){
+const err1457 = {};
+if(vErrors === null){
+vErrors = [err1457];
+}
+else {
+vErrors.push(err1457);
+}
+errors++;
+}
+var valid404 = _errs1625 === errors;
+if(valid404){
+const err1458 = {};
+if(vErrors === null){
+vErrors = [err1458];
+}
+else {
+vErrors.push(err1458);
+}
+errors++;
+}
+else {
+errors = _errs1624;
+if(vErrors !== null){
+if(_errs1624){
+vErrors.length = _errs1624;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid76 = _errs1623 === errors;
+errors = _errs1622;
+if(vErrors !== null){
+if(_errs1622){
+vErrors.length = _errs1622;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid76){
+const _errs1627 = errors;
+if(data567 && typeof data567 == "object" && !Array.isArray(data567)){
+if(data567.at === undefined){
+const err1459 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1459];
+}
+else {
+vErrors.push(err1459);
+}
+errors++;
+}
+if(data567.mono === undefined){
+const err1460 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1460];
+}
+else {
+vErrors.push(err1460);
+}
+errors++;
+}
+for(const key112 in data567){
+if(!((key112 === "at") || (key112 === "mono"))){
+const err1461 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key112},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1461];
+}
+else {
+vErrors.push(err1461);
+}
+errors++;
+}
+}
+if(data567.at !== undefined){
+if(typeof data567.at !== "string"){
+const err1462 = {instancePath:instancePath+"/data/acked/at",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1462];
+}
+else {
+vErrors.push(err1462);
+}
+errors++;
+}
+}
+if(data567.mono !== undefined){
+let data569 = data567.mono;
+if(typeof data569 === "string"){
+if(!pattern4.test(data569)){
+const err1463 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1463];
+}
+else {
+vErrors.push(err1463);
+}
+errors++;
+}
+}
+else {
+const err1464 = {instancePath:instancePath+"/data/acked/mono",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1464];
+}
+else {
+vErrors.push(err1464);
+}
+errors++;
+}
+}
+}
+else {
+const err1465 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1465];
+}
+else {
+vErrors.push(err1465);
+}
+errors++;
+}
+var _valid76 = _errs1627 === errors;
+valid403 = _valid76;
+}
+if(!valid403){
+const err1466 = {instancePath:instancePath+"/data/acked",schemaPath:"#/allOf/39/then/properties/data/properties/acked/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1466];
+}
+else {
+vErrors.push(err1466);
+}
+errors++;
+}
+}
+if(data560.error !== undefined){
+if(typeof data560.error !== "string"){
+const err1467 = {instancePath:instancePath+"/data/error",schemaPath:"#/allOf/39/then/properties/data/properties/error/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1467];
+}
+else {
+vErrors.push(err1467);
+}
+errors++;
+}
+}
+}
+else {
+const err1468 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/39/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1468];
+}
+else {
+vErrors.push(err1468);
+}
+errors++;
+}
+}
+}
+else {
+const err1469 = {instancePath,schemaPath:"#/allOf/39/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1469];
+}
+else {
+vErrors.push(err1469);
+}
+errors++;
+}
+var _valid75 = _errs1603 === errors;
+valid398 = _valid75;
+if(valid398){
+var props69 = {};
+props69.data = true;
+props69.type = true;
+}
+}
+if(!valid398){
+const err1470 = {instancePath,schemaPath:"#/allOf/39/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1470];
+}
+else {
+vErrors.push(err1470);
 }
 errors++;
 }
@@ -19658,196 +19845,14 @@ props0 = props0 || {};
 Object.assign(props0, props69);
 }
 }
-const _errs1613 = errors;
-let valid397 = true;
-const _errs1614 = errors;
-if(errors === _errs1614){
+const _errs1637 = errors;
+let valid406 = true;
+const _errs1638 = errors;
+if(errors === _errs1638){
 if(data && typeof data == "object" && !Array.isArray(data)){
-let missing62;
-if((data.type === undefined) && (missing62 = "type")){
-const err1456 = {};
-if(vErrors === null){
-vErrors = [err1456];
-}
-else {
-vErrors.push(err1456);
-}
-errors++;
-}
-else {
-if(data.type !== undefined){
-if("archive.sample" !== data.type){
-const err1457 = {};
-if(vErrors === null){
-vErrors = [err1457];
-}
-else {
-vErrors.push(err1457);
-}
-errors++;
-}
-}
-}
-}
-else {
-const err1458 = {};
-if(vErrors === null){
-vErrors = [err1458];
-}
-else {
-vErrors.push(err1458);
-}
-errors++;
-}
-}
-var _valid77 = _errs1614 === errors;
-errors = _errs1613;
-if(vErrors !== null){
-if(_errs1613){
-vErrors.length = _errs1613;
-}
-else {
-vErrors = null;
-}
-}
-if(_valid77){
-const _errs1617 = errors;
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.data === undefined){
-const err1459 = {instancePath,schemaPath:"#/allOf/42/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1459];
-}
-else {
-vErrors.push(err1459);
-}
-errors++;
-}
-if(data.data !== undefined){
-let data562 = data.data;
-if(data562 && typeof data562 == "object" && !Array.isArray(data562)){
-if(data562.probe === undefined){
-const err1460 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
-if(vErrors === null){
-vErrors = [err1460];
-}
-else {
-vErrors.push(err1460);
-}
-errors++;
-}
-if(data562.store === undefined){
-const err1461 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
-if(vErrors === null){
-vErrors = [err1461];
-}
-else {
-vErrors.push(err1461);
-}
-errors++;
-}
-if(data562.instant === undefined){
-const err1462 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
-if(vErrors === null){
-vErrors = [err1462];
-}
-else {
-vErrors.push(err1462);
-}
-errors++;
-}
-if(data562.lastArchived === undefined){
-const err1463 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
-if(vErrors === null){
-vErrors = [err1463];
-}
-else {
-vErrors.push(err1463);
-}
-errors++;
-}
-if(data562.endLsn === undefined){
-const err1464 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
-if(vErrors === null){
-vErrors = [err1464];
-}
-else {
-vErrors.push(err1464);
-}
-errors++;
-}
-if(data562.failed === undefined){
-const err1465 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
-if(vErrors === null){
-vErrors = [err1465];
-}
-else {
-vErrors.push(err1465);
-}
-errors++;
-}
-for(const key110 in data562){
-if(!((((((key110 === "probe") || (key110 === "store")) || (key110 === "instant")) || (key110 === "lastArchived")) || (key110 === "endLsn")) || (key110 === "failed"))){
-const err1466 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key110},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1466];
-}
-else {
-vErrors.push(err1466);
-}
-errors++;
-}
-}
-if(data562.probe !== undefined){
-if(typeof data562.probe !== "string"){
-const err1467 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/42/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1467];
-}
-else {
-vErrors.push(err1467);
-}
-errors++;
-}
-}
-if(data562.store !== undefined){
-if(typeof data562.store !== "string"){
-const err1468 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/42/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1468];
-}
-else {
-vErrors.push(err1468);
-}
-errors++;
-}
-}
-if(data562.instant !== undefined){
-let data565 = data562.instant;
-if(data565 && typeof data565 == "object" && !Array.isArray(data565)){
-if(data565.at === undefined){
-const err1469 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/42/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1469];
-}
-else {
-vErrors.push(err1469);
-}
-errors++;
-}
-if(data565.mono === undefined){
-const err1470 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/42/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1470];
-}
-else {
-vErrors.push(err1470);
-}
-errors++;
-}
-for(const key111 in data565){
-if(!((key111 === "at") || (key111 === "mono"))){
-const err1471 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/42/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key111},message:"must NOT have additional properties"};
+let missing61;
+if((data.type === undefined) && (missing61 = "type")){
+const err1471 = {};
 if(vErrors === null){
 vErrors = [err1471];
 }
@@ -19856,10 +19861,10 @@ vErrors.push(err1471);
 }
 errors++;
 }
-}
-if(data565.at !== undefined){
-if(typeof data565.at !== "string"){
-const err1472 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/42/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+else {
+if(data.type !== undefined){
+if("ledger.recovered" !== data.type){
+const err1472 = {};
 if(vErrors === null){
 vErrors = [err1472];
 }
@@ -19869,11 +19874,10 @@ vErrors.push(err1472);
 errors++;
 }
 }
-if(data565.mono !== undefined){
-let data567 = data565.mono;
-if(typeof data567 === "string"){
-if(!pattern4.test(data567)){
-const err1473 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/42/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+}
+}
+else {
+const err1473 = {};
 if(vErrors === null){
 vErrors = [err1473];
 }
@@ -19883,8 +19887,21 @@ vErrors.push(err1473);
 errors++;
 }
 }
+var _valid77 = _errs1638 === errors;
+errors = _errs1637;
+if(vErrors !== null){
+if(_errs1637){
+vErrors.length = _errs1637;
+}
 else {
-const err1474 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/42/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+vErrors = null;
+}
+}
+if(_valid77){
+const _errs1641 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1474 = {instancePath,schemaPath:"#/allOf/40/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1474];
 }
@@ -19893,10 +19910,11 @@ vErrors.push(err1474);
 }
 errors++;
 }
-}
-}
-else {
-const err1475 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/42/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.data !== undefined){
+let data572 = data.data;
+if(data572 && typeof data572 == "object" && !Array.isArray(data572)){
+if(data572.probe === undefined){
+const err1475 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1475];
 }
@@ -19905,11 +19923,8 @@ vErrors.push(err1475);
 }
 errors++;
 }
-}
-if(data562.lastArchived !== undefined){
-let data568 = data562.lastArchived;
-if((typeof data568 !== "string") && (data568 !== null)){
-const err1476 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/42/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[42].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(data572.store === undefined){
+const err1476 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err1476];
 }
@@ -19918,11 +19933,8 @@ vErrors.push(err1476);
 }
 errors++;
 }
-}
-if(data562.endLsn !== undefined){
-let data569 = data562.endLsn;
-if((typeof data569 !== "string") && (data569 !== null)){
-const err1477 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/42/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[42].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(data572.ranges === undefined){
+const err1477 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "ranges"},message:"must have required property '"+"ranges"+"'"};
 if(vErrors === null){
 vErrors = [err1477];
 }
@@ -19931,11 +19943,8 @@ vErrors.push(err1477);
 }
 errors++;
 }
-}
-if(data562.failed !== undefined){
-let data570 = data562.failed;
-if(!(((typeof data570 == "number") && (!(data570 % 1) && !isNaN(data570))) && (isFinite(data570)))){
-const err1478 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/42/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data572.systemId === undefined){
+const err1478 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "systemId"},message:"must have required property '"+"systemId"+"'"};
 if(vErrors === null){
 vErrors = [err1478];
 }
@@ -19944,9 +19953,8 @@ vErrors.push(err1478);
 }
 errors++;
 }
-if((typeof data570 == "number") && (isFinite(data570))){
-if(data570 < 0 || isNaN(data570)){
-const err1479 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/42/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(data572.timeline === undefined){
+const err1479 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/required",keyword:"required",params:{missingProperty: "timeline"},message:"must have required property '"+"timeline"+"'"};
 if(vErrors === null){
 vErrors = [err1479];
 }
@@ -19955,11 +19963,9 @@ vErrors.push(err1479);
 }
 errors++;
 }
-}
-}
-}
-else {
-const err1480 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key113 in data572){
+if(!(((((key113 === "probe") || (key113 === "store")) || (key113 === "ranges")) || (key113 === "systemId")) || (key113 === "timeline"))){
+const err1480 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key113},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1480];
 }
@@ -19969,9 +19975,9 @@ vErrors.push(err1480);
 errors++;
 }
 }
-}
-else {
-const err1481 = {instancePath,schemaPath:"#/allOf/42/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data572.probe !== undefined){
+if(typeof data572.probe !== "string"){
+const err1481 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/40/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1481];
 }
@@ -19980,21 +19986,162 @@ vErrors.push(err1481);
 }
 errors++;
 }
-var _valid77 = _errs1617 === errors;
-valid397 = _valid77;
-if(valid397){
-var props70 = {};
-props70.data = true;
-props70.type = true;
 }
-}
-if(!valid397){
-const err1482 = {instancePath,schemaPath:"#/allOf/42/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data572.store !== undefined){
+if(typeof data572.store !== "string"){
+const err1482 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/40/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1482];
 }
 else {
 vErrors.push(err1482);
+}
+errors++;
+}
+}
+if(data572.ranges !== undefined){
+let data575 = data572.ranges;
+if(Array.isArray(data575)){
+const len39 = data575.length;
+for(let i39=0; i39<len39; i39++){
+let data576 = data575[i39];
+if(Array.isArray(data576)){
+if(data576.length < 2){
+const err1483 = {instancePath:instancePath+"/data/ranges/" + i39,schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/minItems",keyword:"minItems",params:{limit: 2},message:"must NOT have fewer than 2 items"};
+if(vErrors === null){
+vErrors = [err1483];
+}
+else {
+vErrors.push(err1483);
+}
+errors++;
+}
+const len40 = data576.length;
+if(len40 > 0){
+let data577 = data576[0];
+if(!(((typeof data577 == "number") && (!(data577 % 1) && !isNaN(data577))) && (isFinite(data577)))){
+const err1484 = {instancePath:instancePath+"/data/ranges/" + i39+"/0",schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/prefixItems/0/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1484];
+}
+else {
+vErrors.push(err1484);
+}
+errors++;
+}
+}
+if(len40 > 1){
+let data578 = data576[1];
+if(!(((typeof data578 == "number") && (!(data578 % 1) && !isNaN(data578))) && (isFinite(data578)))){
+const err1485 = {instancePath:instancePath+"/data/ranges/" + i39+"/1",schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/prefixItems/1/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1485];
+}
+else {
+vErrors.push(err1485);
+}
+errors++;
+}
+}
+const len41 = data576.length;
+if(!(len41 <= 2)){
+const err1486 = {instancePath:instancePath+"/data/ranges/" + i39,schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/items",keyword:"items",params:{limit: 2},message:"must NOT have more than 2 items"};
+if(vErrors === null){
+vErrors = [err1486];
+}
+else {
+vErrors.push(err1486);
+}
+errors++;
+}
+}
+else {
+const err1487 = {instancePath:instancePath+"/data/ranges/" + i39,schemaPath:"#/allOf/40/then/properties/data/properties/ranges/items/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1487];
+}
+else {
+vErrors.push(err1487);
+}
+errors++;
+}
+}
+}
+else {
+const err1488 = {instancePath:instancePath+"/data/ranges",schemaPath:"#/allOf/40/then/properties/data/properties/ranges/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err1488];
+}
+else {
+vErrors.push(err1488);
+}
+errors++;
+}
+}
+if(data572.systemId !== undefined){
+let data579 = data572.systemId;
+if((typeof data579 !== "string") && (data579 !== null)){
+const err1489 = {instancePath:instancePath+"/data/systemId",schemaPath:"#/allOf/40/then/properties/data/properties/systemId/type",keyword:"type",params:{type: schema31.allOf[40].then.properties.data.properties.systemId.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1489];
+}
+else {
+vErrors.push(err1489);
+}
+errors++;
+}
+}
+if(data572.timeline !== undefined){
+let data580 = data572.timeline;
+if((!(((typeof data580 == "number") && (!(data580 % 1) && !isNaN(data580))) && (isFinite(data580)))) && (data580 !== null)){
+const err1490 = {instancePath:instancePath+"/data/timeline",schemaPath:"#/allOf/40/then/properties/data/properties/timeline/type",keyword:"type",params:{type: schema31.allOf[40].then.properties.data.properties.timeline.type},message:"must be integer,null"};
+if(vErrors === null){
+vErrors = [err1490];
+}
+else {
+vErrors.push(err1490);
+}
+errors++;
+}
+}
+}
+else {
+const err1491 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/40/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1491];
+}
+else {
+vErrors.push(err1491);
+}
+errors++;
+}
+}
+}
+else {
+const err1492 = {instancePath,schemaPath:"#/allOf/40/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1492];
+}
+else {
+vErrors.push(err1492);
+}
+errors++;
+}
+var _valid77 = _errs1641 === errors;
+valid406 = _valid77;
+if(valid406){
+var props70 = {};
+props70.data = true;
+props70.type = true;
+}
+}
+if(!valid406){
+const err1493 = {instancePath,schemaPath:"#/allOf/40/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1493];
+}
+else {
+vErrors.push(err1493);
 }
 errors++;
 }
@@ -20007,131 +20154,14 @@ props0 = props0 || {};
 Object.assign(props0, props70);
 }
 }
+const _errs1663 = errors;
+let valid413 = true;
+const _errs1664 = errors;
+if(errors === _errs1664){
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.seq === undefined){
-const err1483 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
-if(vErrors === null){
-vErrors = [err1483];
-}
-else {
-vErrors.push(err1483);
-}
-errors++;
-}
-if(data.at === undefined){
-const err1484 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
-if(vErrors === null){
-vErrors = [err1484];
-}
-else {
-vErrors.push(err1484);
-}
-errors++;
-}
-if(data.mono === undefined){
-const err1485 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
-if(vErrors === null){
-vErrors = [err1485];
-}
-else {
-vErrors.push(err1485);
-}
-errors++;
-}
-if(data.boot === undefined){
-const err1486 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
-if(vErrors === null){
-vErrors = [err1486];
-}
-else {
-vErrors.push(err1486);
-}
-errors++;
-}
-if(data.prev === undefined){
-const err1487 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
-if(vErrors === null){
-vErrors = [err1487];
-}
-else {
-vErrors.push(err1487);
-}
-errors++;
-}
-if(data.type === undefined){
-const err1488 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
-if(vErrors === null){
-vErrors = [err1488];
-}
-else {
-vErrors.push(err1488);
-}
-errors++;
-}
-if(data.data === undefined){
-const err1489 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
-if(vErrors === null){
-vErrors = [err1489];
-}
-else {
-vErrors.push(err1489);
-}
-errors++;
-}
-for(const key112 in data){
-if(!(func1.call(schema31.properties, key112))){
-const err1490 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key112},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err1490];
-}
-else {
-vErrors.push(err1490);
-}
-errors++;
-}
-}
-if(data.seq !== undefined){
-let data571 = data.seq;
-if(!(((typeof data571 == "number") && (!(data571 % 1) && !isNaN(data571))) && (isFinite(data571)))){
-const err1491 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
-if(vErrors === null){
-vErrors = [err1491];
-}
-else {
-vErrors.push(err1491);
-}
-errors++;
-}
-if((typeof data571 == "number") && (isFinite(data571))){
-if(data571 < 0 || isNaN(data571)){
-const err1492 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
-if(vErrors === null){
-vErrors = [err1492];
-}
-else {
-vErrors.push(err1492);
-}
-errors++;
-}
-}
-}
-if(data.at !== undefined){
-if(typeof data.at !== "string"){
-const err1493 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
-if(vErrors === null){
-vErrors = [err1493];
-}
-else {
-vErrors.push(err1493);
-}
-errors++;
-}
-}
-if(data.mono !== undefined){
-let data573 = data.mono;
-if(typeof data573 === "string"){
-if(!pattern4.test(data573)){
-const err1494 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+let missing62;
+if((data.type === undefined) && (missing62 = "type")){
+const err1494 = {};
 if(vErrors === null){
 vErrors = [err1494];
 }
@@ -20140,9 +20170,10 @@ vErrors.push(err1494);
 }
 errors++;
 }
-}
 else {
-const err1495 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.type !== undefined){
+if("lsn.sample" !== data.type){
+const err1495 = {};
 if(vErrors === null){
 vErrors = [err1495];
 }
@@ -20152,9 +20183,10 @@ vErrors.push(err1495);
 errors++;
 }
 }
-if(data.boot !== undefined){
-if(typeof data.boot !== "string"){
-const err1496 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+}
+else {
+const err1496 = {};
 if(vErrors === null){
 vErrors = [err1496];
 }
@@ -20164,9 +20196,21 @@ vErrors.push(err1496);
 errors++;
 }
 }
-if(data.step !== undefined){
-if(typeof data.step !== "string"){
-const err1497 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+var _valid78 = _errs1664 === errors;
+errors = _errs1663;
+if(vErrors !== null){
+if(_errs1663){
+vErrors.length = _errs1663;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid78){
+const _errs1667 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1497 = {instancePath,schemaPath:"#/allOf/41/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
 if(vErrors === null){
 vErrors = [err1497];
 }
@@ -20175,11 +20219,11 @@ vErrors.push(err1497);
 }
 errors++;
 }
-}
-if(data.attempt !== undefined){
-let data576 = data.attempt;
-if(!(((typeof data576 == "number") && (!(data576 % 1) && !isNaN(data576))) && (isFinite(data576)))){
-const err1498 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data.data !== undefined){
+let data582 = data.data;
+if(data582 && typeof data582 == "object" && !Array.isArray(data582)){
+if(data582.probe === undefined){
+const err1498 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
 if(vErrors === null){
 vErrors = [err1498];
 }
@@ -20188,9 +20232,8 @@ vErrors.push(err1498);
 }
 errors++;
 }
-if((typeof data576 == "number") && (isFinite(data576))){
-if(data576 < 1 || isNaN(data576)){
-const err1499 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(data582.store === undefined){
+const err1499 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
 if(vErrors === null){
 vErrors = [err1499];
 }
@@ -20199,11 +20242,8 @@ vErrors.push(err1499);
 }
 errors++;
 }
-}
-}
-if(data.parent !== undefined){
-if(typeof data.parent !== "string"){
-const err1500 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data582.instant === undefined){
+const err1500 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
 if(vErrors === null){
 vErrors = [err1500];
 }
@@ -20212,12 +20252,8 @@ vErrors.push(err1500);
 }
 errors++;
 }
-}
-if(data.prev !== undefined){
-let data578 = data.prev;
-if(typeof data578 === "string"){
-if(!pattern17.test(data578)){
-const err1501 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(data582.lsn === undefined){
+const err1501 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/required",keyword:"required",params:{missingProperty: "lsn"},message:"must have required property '"+"lsn"+"'"};
 if(vErrors === null){
 vErrors = [err1501];
 }
@@ -20226,9 +20262,9 @@ vErrors.push(err1501);
 }
 errors++;
 }
-}
-else {
-const err1502 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key114 in data582){
+if(!((((key114 === "probe") || (key114 === "store")) || (key114 === "instant")) || (key114 === "lsn"))){
+const err1502 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key114},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err1502];
 }
@@ -20238,10 +20274,9 @@ vErrors.push(err1502);
 errors++;
 }
 }
-if(data.type !== undefined){
-let data579 = data.type;
-if(!(((((((((((((((((((((((((((((((((((((((((((data579 === "run.started") || (data579 === "plan.approved")) || (data579 === "store.registered")) || (data579 === "run.resumed")) || (data579 === "preflight.checked")) || (data579 === "connection.provisioning")) || (data579 === "connection.provisioned")) || (data579 === "endpoint.opened")) || (data579 === "endpoint.switched")) || (data579 === "probe.started")) || (data579 === "probe.stopped")) || (data579 === "step.started")) || (data579 === "step.attempt-failed")) || (data579 === "step.finished")) || (data579 === "step.skipped")) || (data579 === "unit.running")) || (data579 === "unit.finished")) || (data579 === "fault.sent")) || (data579 === "evidence.recorded")) || (data579 === "evidence.write-failed")) || (data579 === "human.asked")) || (data579 === "human.began")) || (data579 === "human.done")) || (data579 === "note.manual")) || (data579 === "operator.attached")) || (data579 === "operator.chose")) || (data579 === "watch.observed")) || (data579 === "watch.gap")) || (data579 === "watch.unseen")) || (data579 === "watch.ended")) || (data579 === "cleanup.deferred")) || (data579 === "cleanup.confirmed")) || (data579 === "cleanup.started")) || (data579 === "cleanup.finished")) || (data579 === "run.kept")) || (data579 === "verification.ended")) || (data579 === "cancel.requested")) || (data579 === "run.finished")) || (data579 === "probe.sample")) || (data579 === "ledger.row")) || (data579 === "ledger.recovered")) || (data579 === "lsn.sample")) || (data579 === "archive.sample"))){
-const err1503 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(data582.probe !== undefined){
+if(typeof data582.probe !== "string"){
+const err1503 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/41/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1503];
 }
@@ -20251,10 +20286,9 @@ vErrors.push(err1503);
 errors++;
 }
 }
-if(data.data !== undefined){
-let data580 = data.data;
-if(!(data580 && typeof data580 == "object" && !Array.isArray(data580))){
-const err1504 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data582.store !== undefined){
+if(typeof data582.store !== "string"){
+const err1504 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/41/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err1504];
 }
@@ -20264,14 +20298,766 @@ vErrors.push(err1504);
 errors++;
 }
 }
-}
-else {
-const err1505 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data582.instant !== undefined){
+let data585 = data582.instant;
+if(data585 && typeof data585 == "object" && !Array.isArray(data585)){
+if(data585.at === undefined){
+const err1505 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
 if(vErrors === null){
 vErrors = [err1505];
 }
 else {
 vErrors.push(err1505);
+}
+errors++;
+}
+if(data585.mono === undefined){
+const err1506 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1506];
+}
+else {
+vErrors.push(err1506);
+}
+errors++;
+}
+for(const key115 in data585){
+if(!((key115 === "at") || (key115 === "mono"))){
+const err1507 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key115},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1507];
+}
+else {
+vErrors.push(err1507);
+}
+errors++;
+}
+}
+if(data585.at !== undefined){
+if(typeof data585.at !== "string"){
+const err1508 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1508];
+}
+else {
+vErrors.push(err1508);
+}
+errors++;
+}
+}
+if(data585.mono !== undefined){
+let data587 = data585.mono;
+if(typeof data587 === "string"){
+if(!pattern4.test(data587)){
+const err1509 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1509];
+}
+else {
+vErrors.push(err1509);
+}
+errors++;
+}
+}
+else {
+const err1510 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/41/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1510];
+}
+else {
+vErrors.push(err1510);
+}
+errors++;
+}
+}
+}
+else {
+const err1511 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/41/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1511];
+}
+else {
+vErrors.push(err1511);
+}
+errors++;
+}
+}
+if(data582.lsn !== undefined){
+if(typeof data582.lsn !== "string"){
+const err1512 = {instancePath:instancePath+"/data/lsn",schemaPath:"#/allOf/41/then/properties/data/properties/lsn/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1512];
+}
+else {
+vErrors.push(err1512);
+}
+errors++;
+}
+}
+}
+else {
+const err1513 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/41/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1513];
+}
+else {
+vErrors.push(err1513);
+}
+errors++;
+}
+}
+}
+else {
+const err1514 = {instancePath,schemaPath:"#/allOf/41/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1514];
+}
+else {
+vErrors.push(err1514);
+}
+errors++;
+}
+var _valid78 = _errs1667 === errors;
+valid413 = _valid78;
+if(valid413){
+var props71 = {};
+props71.data = true;
+props71.type = true;
+}
+}
+if(!valid413){
+const err1515 = {instancePath,schemaPath:"#/allOf/41/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1515];
+}
+else {
+vErrors.push(err1515);
+}
+errors++;
+}
+if(props0 !== true && props71 !== undefined){
+if(props71 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props71);
+}
+}
+const _errs1686 = errors;
+let valid418 = true;
+const _errs1687 = errors;
+if(errors === _errs1687){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing63;
+if((data.type === undefined) && (missing63 = "type")){
+const err1516 = {};
+if(vErrors === null){
+vErrors = [err1516];
+}
+else {
+vErrors.push(err1516);
+}
+errors++;
+}
+else {
+if(data.type !== undefined){
+if("archive.sample" !== data.type){
+const err1517 = {};
+if(vErrors === null){
+vErrors = [err1517];
+}
+else {
+vErrors.push(err1517);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1518 = {};
+if(vErrors === null){
+vErrors = [err1518];
+}
+else {
+vErrors.push(err1518);
+}
+errors++;
+}
+}
+var _valid79 = _errs1687 === errors;
+errors = _errs1686;
+if(vErrors !== null){
+if(_errs1686){
+vErrors.length = _errs1686;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid79){
+const _errs1690 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err1519 = {instancePath,schemaPath:"#/allOf/42/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1519];
+}
+else {
+vErrors.push(err1519);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data590 = data.data;
+if(data590 && typeof data590 == "object" && !Array.isArray(data590)){
+if(data590.probe === undefined){
+const err1520 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "probe"},message:"must have required property '"+"probe"+"'"};
+if(vErrors === null){
+vErrors = [err1520];
+}
+else {
+vErrors.push(err1520);
+}
+errors++;
+}
+if(data590.store === undefined){
+const err1521 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "store"},message:"must have required property '"+"store"+"'"};
+if(vErrors === null){
+vErrors = [err1521];
+}
+else {
+vErrors.push(err1521);
+}
+errors++;
+}
+if(data590.instant === undefined){
+const err1522 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "instant"},message:"must have required property '"+"instant"+"'"};
+if(vErrors === null){
+vErrors = [err1522];
+}
+else {
+vErrors.push(err1522);
+}
+errors++;
+}
+if(data590.lastArchived === undefined){
+const err1523 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "lastArchived"},message:"must have required property '"+"lastArchived"+"'"};
+if(vErrors === null){
+vErrors = [err1523];
+}
+else {
+vErrors.push(err1523);
+}
+errors++;
+}
+if(data590.endLsn === undefined){
+const err1524 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "endLsn"},message:"must have required property '"+"endLsn"+"'"};
+if(vErrors === null){
+vErrors = [err1524];
+}
+else {
+vErrors.push(err1524);
+}
+errors++;
+}
+if(data590.failed === undefined){
+const err1525 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/required",keyword:"required",params:{missingProperty: "failed"},message:"must have required property '"+"failed"+"'"};
+if(vErrors === null){
+vErrors = [err1525];
+}
+else {
+vErrors.push(err1525);
+}
+errors++;
+}
+for(const key116 in data590){
+if(!((((((key116 === "probe") || (key116 === "store")) || (key116 === "instant")) || (key116 === "lastArchived")) || (key116 === "endLsn")) || (key116 === "failed"))){
+const err1526 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key116},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1526];
+}
+else {
+vErrors.push(err1526);
+}
+errors++;
+}
+}
+if(data590.probe !== undefined){
+if(typeof data590.probe !== "string"){
+const err1527 = {instancePath:instancePath+"/data/probe",schemaPath:"#/allOf/42/then/properties/data/properties/probe/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1527];
+}
+else {
+vErrors.push(err1527);
+}
+errors++;
+}
+}
+if(data590.store !== undefined){
+if(typeof data590.store !== "string"){
+const err1528 = {instancePath:instancePath+"/data/store",schemaPath:"#/allOf/42/then/properties/data/properties/store/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1528];
+}
+else {
+vErrors.push(err1528);
+}
+errors++;
+}
+}
+if(data590.instant !== undefined){
+let data593 = data590.instant;
+if(data593 && typeof data593 == "object" && !Array.isArray(data593)){
+if(data593.at === undefined){
+const err1529 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/42/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1529];
+}
+else {
+vErrors.push(err1529);
+}
+errors++;
+}
+if(data593.mono === undefined){
+const err1530 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/42/then/properties/data/properties/instant/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1530];
+}
+else {
+vErrors.push(err1530);
+}
+errors++;
+}
+for(const key117 in data593){
+if(!((key117 === "at") || (key117 === "mono"))){
+const err1531 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/42/then/properties/data/properties/instant/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key117},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1531];
+}
+else {
+vErrors.push(err1531);
+}
+errors++;
+}
+}
+if(data593.at !== undefined){
+if(typeof data593.at !== "string"){
+const err1532 = {instancePath:instancePath+"/data/instant/at",schemaPath:"#/allOf/42/then/properties/data/properties/instant/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1532];
+}
+else {
+vErrors.push(err1532);
+}
+errors++;
+}
+}
+if(data593.mono !== undefined){
+let data595 = data593.mono;
+if(typeof data595 === "string"){
+if(!pattern4.test(data595)){
+const err1533 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/42/then/properties/data/properties/instant/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1533];
+}
+else {
+vErrors.push(err1533);
+}
+errors++;
+}
+}
+else {
+const err1534 = {instancePath:instancePath+"/data/instant/mono",schemaPath:"#/allOf/42/then/properties/data/properties/instant/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1534];
+}
+else {
+vErrors.push(err1534);
+}
+errors++;
+}
+}
+}
+else {
+const err1535 = {instancePath:instancePath+"/data/instant",schemaPath:"#/allOf/42/then/properties/data/properties/instant/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1535];
+}
+else {
+vErrors.push(err1535);
+}
+errors++;
+}
+}
+if(data590.lastArchived !== undefined){
+let data596 = data590.lastArchived;
+if((typeof data596 !== "string") && (data596 !== null)){
+const err1536 = {instancePath:instancePath+"/data/lastArchived",schemaPath:"#/allOf/42/then/properties/data/properties/lastArchived/type",keyword:"type",params:{type: schema31.allOf[42].then.properties.data.properties.lastArchived.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1536];
+}
+else {
+vErrors.push(err1536);
+}
+errors++;
+}
+}
+if(data590.endLsn !== undefined){
+let data597 = data590.endLsn;
+if((typeof data597 !== "string") && (data597 !== null)){
+const err1537 = {instancePath:instancePath+"/data/endLsn",schemaPath:"#/allOf/42/then/properties/data/properties/endLsn/type",keyword:"type",params:{type: schema31.allOf[42].then.properties.data.properties.endLsn.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err1537];
+}
+else {
+vErrors.push(err1537);
+}
+errors++;
+}
+}
+if(data590.failed !== undefined){
+let data598 = data590.failed;
+if(!(((typeof data598 == "number") && (!(data598 % 1) && !isNaN(data598))) && (isFinite(data598)))){
+const err1538 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/42/then/properties/data/properties/failed/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1538];
+}
+else {
+vErrors.push(err1538);
+}
+errors++;
+}
+if((typeof data598 == "number") && (isFinite(data598))){
+if(data598 < 0 || isNaN(data598)){
+const err1539 = {instancePath:instancePath+"/data/failed",schemaPath:"#/allOf/42/then/properties/data/properties/failed/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1539];
+}
+else {
+vErrors.push(err1539);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err1540 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/42/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1540];
+}
+else {
+vErrors.push(err1540);
+}
+errors++;
+}
+}
+}
+else {
+const err1541 = {instancePath,schemaPath:"#/allOf/42/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1541];
+}
+else {
+vErrors.push(err1541);
+}
+errors++;
+}
+var _valid79 = _errs1690 === errors;
+valid418 = _valid79;
+if(valid418){
+var props72 = {};
+props72.data = true;
+props72.type = true;
+}
+}
+if(!valid418){
+const err1542 = {instancePath,schemaPath:"#/allOf/42/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err1542];
+}
+else {
+vErrors.push(err1542);
+}
+errors++;
+}
+if(props0 !== true && props72 !== undefined){
+if(props72 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props72);
+}
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.seq === undefined){
+const err1543 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "seq"},message:"must have required property '"+"seq"+"'"};
+if(vErrors === null){
+vErrors = [err1543];
+}
+else {
+vErrors.push(err1543);
+}
+errors++;
+}
+if(data.at === undefined){
+const err1544 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "at"},message:"must have required property '"+"at"+"'"};
+if(vErrors === null){
+vErrors = [err1544];
+}
+else {
+vErrors.push(err1544);
+}
+errors++;
+}
+if(data.mono === undefined){
+const err1545 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "mono"},message:"must have required property '"+"mono"+"'"};
+if(vErrors === null){
+vErrors = [err1545];
+}
+else {
+vErrors.push(err1545);
+}
+errors++;
+}
+if(data.boot === undefined){
+const err1546 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "boot"},message:"must have required property '"+"boot"+"'"};
+if(vErrors === null){
+vErrors = [err1546];
+}
+else {
+vErrors.push(err1546);
+}
+errors++;
+}
+if(data.prev === undefined){
+const err1547 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "prev"},message:"must have required property '"+"prev"+"'"};
+if(vErrors === null){
+vErrors = [err1547];
+}
+else {
+vErrors.push(err1547);
+}
+errors++;
+}
+if(data.type === undefined){
+const err1548 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err1548];
+}
+else {
+vErrors.push(err1548);
+}
+errors++;
+}
+if(data.data === undefined){
+const err1549 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err1549];
+}
+else {
+vErrors.push(err1549);
+}
+errors++;
+}
+for(const key118 in data){
+if(!(func1.call(schema31.properties, key118))){
+const err1550 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key118},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err1550];
+}
+else {
+vErrors.push(err1550);
+}
+errors++;
+}
+}
+if(data.seq !== undefined){
+let data599 = data.seq;
+if(!(((typeof data599 == "number") && (!(data599 % 1) && !isNaN(data599))) && (isFinite(data599)))){
+const err1551 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1551];
+}
+else {
+vErrors.push(err1551);
+}
+errors++;
+}
+if((typeof data599 == "number") && (isFinite(data599))){
+if(data599 < 0 || isNaN(data599)){
+const err1552 = {instancePath:instancePath+"/seq",schemaPath:"#/properties/seq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err1552];
+}
+else {
+vErrors.push(err1552);
+}
+errors++;
+}
+}
+}
+if(data.at !== undefined){
+if(typeof data.at !== "string"){
+const err1553 = {instancePath:instancePath+"/at",schemaPath:"#/properties/at/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1553];
+}
+else {
+vErrors.push(err1553);
+}
+errors++;
+}
+}
+if(data.mono !== undefined){
+let data601 = data.mono;
+if(typeof data601 === "string"){
+if(!pattern4.test(data601)){
+const err1554 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/pattern",keyword:"pattern",params:{pattern: "^\\d+$"},message:"must match pattern \""+"^\\d+$"+"\""};
+if(vErrors === null){
+vErrors = [err1554];
+}
+else {
+vErrors.push(err1554);
+}
+errors++;
+}
+}
+else {
+const err1555 = {instancePath:instancePath+"/mono",schemaPath:"#/properties/mono/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1555];
+}
+else {
+vErrors.push(err1555);
+}
+errors++;
+}
+}
+if(data.boot !== undefined){
+if(typeof data.boot !== "string"){
+const err1556 = {instancePath:instancePath+"/boot",schemaPath:"#/properties/boot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1556];
+}
+else {
+vErrors.push(err1556);
+}
+errors++;
+}
+}
+if(data.step !== undefined){
+if(typeof data.step !== "string"){
+const err1557 = {instancePath:instancePath+"/step",schemaPath:"#/properties/step/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1557];
+}
+else {
+vErrors.push(err1557);
+}
+errors++;
+}
+}
+if(data.attempt !== undefined){
+let data604 = data.attempt;
+if(!(((typeof data604 == "number") && (!(data604 % 1) && !isNaN(data604))) && (isFinite(data604)))){
+const err1558 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err1558];
+}
+else {
+vErrors.push(err1558);
+}
+errors++;
+}
+if((typeof data604 == "number") && (isFinite(data604))){
+if(data604 < 1 || isNaN(data604)){
+const err1559 = {instancePath:instancePath+"/attempt",schemaPath:"#/properties/attempt/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err1559];
+}
+else {
+vErrors.push(err1559);
+}
+errors++;
+}
+}
+}
+if(data.parent !== undefined){
+if(typeof data.parent !== "string"){
+const err1560 = {instancePath:instancePath+"/parent",schemaPath:"#/properties/parent/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1560];
+}
+else {
+vErrors.push(err1560);
+}
+errors++;
+}
+}
+if(data.prev !== undefined){
+let data606 = data.prev;
+if(typeof data606 === "string"){
+if(!pattern17.test(data606)){
+const err1561 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/pattern",keyword:"pattern",params:{pattern: "^[0-9a-f]{64}$"},message:"must match pattern \""+"^[0-9a-f]{64}$"+"\""};
+if(vErrors === null){
+vErrors = [err1561];
+}
+else {
+vErrors.push(err1561);
+}
+errors++;
+}
+}
+else {
+const err1562 = {instancePath:instancePath+"/prev",schemaPath:"#/properties/prev/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err1562];
+}
+else {
+vErrors.push(err1562);
+}
+errors++;
+}
+}
+if(data.type !== undefined){
+let data607 = data.type;
+if(!(((((((((((((((((((((((((((((((((((((((((((data607 === "run.started") || (data607 === "plan.approved")) || (data607 === "store.registered")) || (data607 === "run.resumed")) || (data607 === "preflight.checked")) || (data607 === "connection.provisioning")) || (data607 === "connection.provisioned")) || (data607 === "endpoint.opened")) || (data607 === "endpoint.switched")) || (data607 === "probe.started")) || (data607 === "probe.stopped")) || (data607 === "step.started")) || (data607 === "step.attempt-failed")) || (data607 === "step.finished")) || (data607 === "step.skipped")) || (data607 === "unit.running")) || (data607 === "unit.finished")) || (data607 === "fault.sent")) || (data607 === "evidence.recorded")) || (data607 === "evidence.write-failed")) || (data607 === "human.asked")) || (data607 === "human.began")) || (data607 === "human.done")) || (data607 === "note.manual")) || (data607 === "operator.attached")) || (data607 === "operator.chose")) || (data607 === "watch.observed")) || (data607 === "watch.gap")) || (data607 === "watch.unseen")) || (data607 === "watch.ended")) || (data607 === "cleanup.deferred")) || (data607 === "cleanup.confirmed")) || (data607 === "cleanup.started")) || (data607 === "cleanup.finished")) || (data607 === "run.kept")) || (data607 === "verification.ended")) || (data607 === "cancel.requested")) || (data607 === "run.finished")) || (data607 === "probe.sample")) || (data607 === "ledger.row")) || (data607 === "ledger.recovered")) || (data607 === "lsn.sample")) || (data607 === "archive.sample"))){
+const err1563 = {instancePath:instancePath+"/type",schemaPath:"#/properties/type/enum",keyword:"enum",params:{allowedValues: schema31.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err1563];
+}
+else {
+vErrors.push(err1563);
+}
+errors++;
+}
+}
+if(data.data !== undefined){
+let data608 = data.data;
+if(!(data608 && typeof data608 == "object" && !Array.isArray(data608))){
+const err1564 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1564];
+}
+else {
+vErrors.push(err1564);
+}
+errors++;
+}
+}
+}
+else {
+const err1565 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err1565];
+}
+else {
+vErrors.push(err1565);
 }
 errors++;
 }

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"cluster-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cluster","seen","revision","phase","reason","primary","target","members","ready","timeline","stamps"],"properties":{"cluster":{"type":"string","description":"Whose state, in the words of its system: `cluster shop/orders of k8s`"},"seen":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false,"description":"When the news of it came"},"revision":{"type":"string","description":"The system's own number of this state"},"phase":{"type":["string","null"]},"reason":{"type":["string","null"]},"primary":{"type":["string","null"]},"target":{"type":["string","null"]},"members":{"type":"integer","minimum":0,"description":"Wanted"},"ready":{"type":"integer","minimum":0},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"stamps":{"type":"object","description":"Times that its members wrote, each by a clock of its own","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archiving"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","by","to","uid","revision"],"properties":{"connection":{"type":"string"},"by":{"type":"string","description":"What decides where the server archives: an operator, in the words of its system"},"to":{"type":["string","null"]},"uid":{"type":"string","description":"Of the object that says so"},"revision":{"type":"string","description":"And which state of it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"object-versions"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","bucket","key","versioning","versions","deleteMarkers","newest","asked"],"properties":{"connection":{"type":"string"},"bucket":{"type":"string"},"key":{"type":"string","description":"Whole key"},"versioning":{"enum":["enabled","suspended","off"]},"versions":{"type":"integer","minimum":0,"description":"How many there are, without delete markers"},"deleteMarkers":{"type":"integer","minimum":0},"newest":{"type":"array","items":{"type":"object","required":["version","at","size","deleteMarker"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0},"deleteMarker":{"type":"boolean"}},"additionalProperties":false},"description":"At most 100 of them, newest first; the first one is what counts now"},"asked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","found","sha256"],"properties":{"version":{"type":["string","null"]},"at":{"type":["string","null"]},"found":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","size"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0}},"additionalProperties":false}},"sha256":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["read","recorded","expected"],"properties":{"read":{"type":"string","pattern":"^[0-9a-f]{64}$"},"recorded":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"additionalProperties":false,"description":"Of the bytes as they are now, as S3 recorded it when they were written, and as the runbook expects it"}}},"additionalProperties":false,"description":"One version that was looked at"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","cluster-state","archiving","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","object-versions","residue"]},"data":{}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Muster evidence","type":"object","required":["kind","data"],"allOf":[{"if":{"type":"object","properties":{"kind":{"const":"backup"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","name","provider","origin","startedAt","finishedAt","startLsn","stopLsn","timeline","systemId","serverVersion"],"properties":{"repository":{"type":"string"},"name":{"type":"string"},"provider":{"type":"string","description":"directory | pgbackrest | ..."},"origin":{"enum":["drill","schedule"],"description":"Who made it: a backup that the drill made proves no schedule"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"finishedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"startLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"stopLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"timeline":{"type":"integer","minimum":1},"systemId":{"type":"string"},"serverVersion":{"type":"string"},"sizeBytes":{"type":"integer","minimum":0}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"restore-target"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","backup","type","requested","sent","inclusive","timeline","settings"],"properties":{"connection":{"type":"string"},"backup":{"type":"string"},"type":{"enum":["time","lsn","name","xid","immediate","latest"]},"requested":{"type":["string","null"]},"sent":{"type":["string","null"]},"inclusive":{"type":["boolean","null"]},"timeline":{"type":"string","description":"recovery_target_timeline as PostgreSQL got it"},"settings":{"type":"object","description":"The recovery settings written, without secrets","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"wal-end"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","stop","logLine","replayEndLsn","lastCommitAt","inRecovery","systemId","timeline","history","archiveMode"],"properties":{"connection":{"type":"string"},"stop":{"type":"object","required":["kind"],"properties":{"kind":{"enum":["before","after","restore-point","lsn","consistency","end-of-wal"],"description":"What ended the replay; end-of-wal means that no target stopped it"},"xid":{"type":"string"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"name":{"type":"string"}},"additionalProperties":false},"logLine":{"type":["string","null"]},"replayEndLsn":{"type":["string","null"]},"lastCommitAt":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"}},"inRecovery":{"type":"boolean"},"systemId":{"type":"string"},"timeline":{"type":"integer","minimum":1,"description":"The timeline that the copy writes now"},"history":{"type":"array","items":{"type":"object","required":["timeline","switchLsn"],"properties":{"timeline":{"type":"integer","minimum":1},"switchLsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"}},"additionalProperties":false},"description":"The timelines that it came through, oldest first, and where it left each"},"archiveMode":{"type":"string","description":"archive_mode of the restored copy, as the server reports it"},"serverVersion":{"type":"string","description":"Of the restored copy"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the restored database (pg_database_size)"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archive"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["repository","when","sourceTimeline","files","digest"],"properties":{"repository":{"type":"string"},"when":{"enum":["before","after"]},"sourceTimeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"added":{"type":"array","items":{"type":"object","required":["name","timeline"],"properties":{"name":{"type":"string"},"timeline":{"type":["integer","null"]}},"additionalProperties":false}},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reference"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","lsn","time","timeline","tables"],"properties":{"connection":{"type":"string"},"lsn":{"type":"string","pattern":"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$","description":"PostgreSQL LSN, as pg_lsn prints it"},"time":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"UTC, ISO 8601, up to microseconds"},"timeline":{"type":"integer","minimum":1},"tables":{"type":"object","additionalProperties":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"reconciliation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","reference","tables","invariants","consistency","boundary"],"properties":{"connection":{"type":"string"},"reference":{"enum":["snapshot","manifest","invariants","none"]},"tables":{"type":"array","items":{"type":"object","required":["table","expected","actual"],"properties":{"table":{"type":"string"},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"actual":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["rows","checksum"],"properties":{"rows":{"type":"integer","minimum":0},"checksum":{"type":"string","description":"Order-independent sum over the rows, decimal or hex"}},"additionalProperties":false}},"error":{"type":"string"}},"additionalProperties":false}},"invariants":{"type":"array","items":{"type":"object","required":["name","holds","detail"],"properties":{"name":{"type":"string"},"holds":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false}},"consistency":{"type":"array","items":{"type":"object","required":["check","object","ok","detail"],"properties":{"check":{"type":"string"},"object":{"type":"string"},"ok":{"type":["boolean","null"]},"detail":{"type":"string"}},"additionalProperties":false}},"boundary":{"type":"array","items":{"type":"object","required":["name","expected","found"],"properties":{"name":{"type":"string"},"expected":{"enum":["present","absent"]},"found":{"enum":["present","absent"]}},"additionalProperties":false},"description":"The row before the target is there, the one after it is not"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"health-checks"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["checks"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["name","ok","detail"],"properties":{"name":{"type":"string"},"ok":{"type":"boolean"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"isolation"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["when","from","checks"],"properties":{"when":{"enum":["before","after"]},"from":{"type":"string","description":"Where the attempts were made"},"checks":{"type":"array","items":{"type":"object","required":["target","expected","found","detail"],"properties":{"target":{"type":"string"},"expected":{"enum":["unreachable","reachable"]},"found":{"enum":["unreachable","reachable","could-not-run"]},"detail":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"production-fingerprint"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","as","systemId","timeline","powers","archive"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","after"]},"as":{"type":["string","null"]},"systemId":{"type":["string","null"]},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"powers":{"type":"array","items":{"type":"string"},"description":"Rights of the steps' role that a read-only transaction does not hold back"},"archive":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["files","digest"],"properties":{"files":{"type":"integer","minimum":0},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"name size\""},"removed":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}},"serverVersion":{"type":"string"},"dataBytes":{"type":"integer","minimum":0,"description":"Size of the database that the connection leads to (pg_database_size)"},"error":{"type":"string","description":"Why it could not be looked at"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"cluster-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["cluster","seen","revision","phase","reason","primary","target","members","ready","timeline","stamps"],"properties":{"cluster":{"type":"string","description":"Whose state, in the words of its system: `cluster shop/orders of k8s`"},"seen":{"type":"object","required":["at","mono"],"properties":{"at":{"type":"string"},"mono":{"type":"string","pattern":"^\\d+$"}},"additionalProperties":false,"description":"When the news of it came"},"revision":{"type":"string","description":"The system's own number of this state"},"phase":{"type":["string","null"]},"reason":{"type":["string","null"]},"primary":{"type":["string","null"]},"target":{"type":["string","null"]},"members":{"type":"integer","minimum":0,"description":"Wanted"},"ready":{"type":"integer","minimum":0},"timeline":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":1}},"stamps":{"type":"object","description":"Times that its members wrote, each by a clock of its own","additionalProperties":{"type":"string"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"archiving"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","by","to","uid","revision"],"properties":{"connection":{"type":"string"},"by":{"type":"string","description":"What decides where the server archives: an operator, in the words of its system"},"to":{"type":["string","null"]},"uid":{"type":"string","description":"Of the object that says so"},"revision":{"type":"string","description":"And which state of it"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-code"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","commit","differing","digest","units"],"properties":{"connection":{"type":"string"},"commit":{"type":["string","null"]},"differing":{"type":"array","items":{"type":"string"},"description":"Files below the folder that are not what HEAD has"},"digest":{"type":"string","description":"SHA-256 over the sorted lines \"sha256  path\" of the code"},"units":{"type":"array","items":{"type":"object","required":["unit","after"],"properties":{"unit":{"type":"string","minLength":1},"after":{"type":"array","items":{"type":"string","minLength":1}}},"additionalProperties":false},"description":"All of them, with what each depends on"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-plan"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","plan","destroys","env","targets","units"],"properties":{"connection":{"type":"string"},"plan":{"type":"string","description":"By which an apply names it"},"destroys":{"type":"boolean","description":"It was made to take everything down"},"env":{"type":"object","additionalProperties":{"type":"string"}},"targets":{"type":"array","items":{"type":"string"}},"units":{"type":"array","items":{"type":"object","required":["unit","sha256","create","update","replace","destroy","gone","provisional"],"properties":{"unit":{"type":"string","minLength":1},"sha256":{"type":"string","description":"Of the saved plan"},"create":{"type":"integer","minimum":0},"update":{"type":"integer","minimum":0},"replace":{"type":"integer","minimum":0},"destroy":{"type":"integer","minimum":0},"gone":{"type":"array","items":{"type":"string"},"description":"Address of everything that it would destroy or replace"},"provisional":{"type":"boolean","description":"It stands on outputs that do not exist yet, and is made again once they do"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"infrastructure-state"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","when","units"],"properties":{"connection":{"type":"string"},"when":{"enum":["before","applied","destroyed"]},"units":{"type":"array","items":{"type":"object","required":["unit","lineage","serial","resources"],"properties":{"unit":{"type":"string","minLength":1},"lineage":{"type":["string","null"]},"serial":{"if":{"not":{"type":"null"}},"then":{"type":"integer","minimum":0}},"resources":{"type":"integer","minimum":0}},"additionalProperties":false},"description":"lineage and serial are null where there is no state"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"drift"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","units"],"properties":{"connection":{"type":"string"},"units":{"type":"array","items":{"type":"object","required":["unit","exitCode","differences","outputs"],"properties":{"unit":{"type":"string","minLength":1},"exitCode":{"type":"integer","minimum":0,"maximum":2,"description":"Of plan -detailed-exitcode with refresh: 0 no difference, 2 differences, 1 it could not be told"},"differences":{"type":"array","items":{"type":"object","required":["address","actions","attributes"],"properties":{"address":{"type":"string"},"actions":{"type":"array","items":{"type":"string"},"description":"create, update, delete, or both for a replacement"},"attributes":{"type":"array","items":{"type":"string"},"description":"Paths of what differs"}},"additionalProperties":false}},"outputs":{"type":"array","items":{"type":"string"},"description":"Outputs that differ"},"detail":{"type":"string"}},"additionalProperties":false},"minItems":1}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-snapshot"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","snapshot","origin","startedAt","owner","state","tier","volume","sizeGiB","encrypted","rule","seed"],"properties":{"connection":{"type":"string"},"snapshot":{"type":"string"},"origin":{"enum":["drill","schedule"],"description":"Who made it"},"startedAt":{"type":"string","pattern":"^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$","description":"StartTime: the moment whose data it holds; when the copy was complete says nothing of that"},"owner":{"type":"string","description":"Account"},"state":{"type":"string"},"tier":{"type":"string"},"volume":{"type":["string","null"]},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"},"rule":{"type":"string","description":"By which it was picked"},"seed":{"type":["string","null"]}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","volume","snapshot","zone","type","sizeGiB","encrypted"],"properties":{"connection":{"type":"string"},"volume":{"type":"string"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"},"type":{"type":"string"},"sizeGiB":{"type":"integer","minimum":0},"encrypted":{"type":"boolean"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"volume-swap"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","workload","claim","from","to","snapshot","zone"],"properties":{"connection":{"type":"string","description":"The cluster"},"workload":{"type":"string"},"claim":{"type":"string","description":"namespace/name"},"from":{"type":"string","description":"The volume before"},"to":{"type":"string","description":"The volume after"},"snapshot":{"type":["string","null"]},"zone":{"type":"string"}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"object-versions"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","bucket","key","versioning","versions","deleteMarkers","newest","asked"],"properties":{"connection":{"type":"string"},"bucket":{"type":"string"},"key":{"type":"string","description":"Whole key"},"versioning":{"enum":["enabled","suspended","off"]},"versions":{"type":"integer","minimum":0,"description":"How many there are, without delete markers"},"deleteMarkers":{"type":"integer","minimum":0},"newest":{"type":"array","items":{"type":"object","required":["version","at","size","deleteMarker"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0},"deleteMarker":{"type":"boolean"}},"additionalProperties":false},"description":"At most 100 of them, newest first; the first one is what counts now"},"asked":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","found","sha256"],"properties":{"version":{"type":["string","null"]},"at":{"type":["string","null"]},"found":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["version","at","size"],"properties":{"version":{"type":"string"},"at":{"type":"string"},"size":{"type":"integer","minimum":0}},"additionalProperties":false}},"sha256":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["read","recorded","expected"],"properties":{"read":{"type":"string","pattern":"^[0-9a-f]{64}$"},"recorded":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}},"expected":{"if":{"not":{"type":"null"}},"then":{"type":"string","pattern":"^[0-9a-f]{64}$"}}},"additionalProperties":false,"description":"Of the bytes as they are now, as S3 recorded it when they were written, and as the runbook expects it"}}},"additionalProperties":false,"description":"One version that was looked at"}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"namespace-inventory"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["connection","namespace","cluster","objects","counts","digest","compared"],"properties":{"connection":{"type":"string"},"namespace":{"type":"string"},"cluster":{"type":"string","description":"uid of its namespace kube-system"},"objects":{"type":"array","items":{"type":"object","required":["object","digest"],"properties":{"object":{"type":"string","description":"Kind in lower case and name"},"digest":{"type":"string","description":"SHA-256 over its content without status, identity and what the cluster assigns; of a Secret's type and key names only"},"keys":{"type":"array","items":{"type":"string"},"description":"Of Secrets and config maps; never a value"},"replicas":{"type":"object","required":["wanted","ready"],"properties":{"wanted":{"type":"integer"},"ready":{"type":"integer"}},"additionalProperties":false},"volume":{"type":"object","required":["phase","storage"],"properties":{"phase":{"type":"string"},"storage":{"type":["string","null"]}},"additionalProperties":false}},"additionalProperties":false}},"counts":{"type":"object","description":"By kind","additionalProperties":{"type":"integer","minimum":0}},"digest":{"type":"string","description":"SHA-256 over names and digests"},"compared":{"if":{"not":{"type":"null"}},"then":{"type":"object","required":["expected","missing","changed","added"],"properties":{"expected":{"type":"integer","minimum":0},"missing":{"type":"array","items":{"type":"string"}},"changed":{"type":"array","items":{"type":"string"}},"added":{"type":"array","items":{"type":"string"}}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}},{"if":{"type":"object","properties":{"kind":{"const":"residue"}},"required":["kind"]},"then":{"type":"object","properties":{"data":{"type":"object","required":["left"],"properties":{"left":{"type":"array","items":{"type":"object","required":["system","object"],"properties":{"system":{"type":"string"},"object":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}},"required":["data"]}}],"properties":{"kind":{"enum":["backup","restore-target","wal-end","archive","reference","reconciliation","health-checks","isolation","production-fingerprint","cluster-state","archiving","infrastructure-code","infrastructure-plan","infrastructure-state","drift","volume-snapshot","volume","volume-swap","object-versions","namespace-inventory","residue"]},"data":{}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 const func5 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$", "u");
@@ -9270,7 +9270,7 @@ errors++;
 }
 else {
 if(data.kind !== undefined){
-if("residue" !== data.kind){
+if("namespace-inventory" !== data.kind){
 const err699 = {};
 if(vErrors === null){
 vErrors = [err699];
@@ -9320,8 +9320,8 @@ errors++;
 if(data.data !== undefined){
 let data278 = data.data;
 if(data278 && typeof data278 == "object" && !Array.isArray(data278)){
-if(data278.left === undefined){
-const err702 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(data278.connection === undefined){
+const err702 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'"};
 if(vErrors === null){
 vErrors = [err702];
 }
@@ -9330,9 +9330,8 @@ vErrors.push(err702);
 }
 errors++;
 }
-for(const key46 in data278){
-if(!(key46 === "left")){
-const err703 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
+if(data278.namespace === undefined){
+const err703 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "namespace"},message:"must have required property '"+"namespace"+"'"};
 if(vErrors === null){
 vErrors = [err703];
 }
@@ -9341,16 +9340,8 @@ vErrors.push(err703);
 }
 errors++;
 }
-}
-if(data278.left !== undefined){
-let data279 = data278.left;
-if(Array.isArray(data279)){
-const len26 = data279.length;
-for(let i26=0; i26<len26; i26++){
-let data280 = data279[i26];
-if(data280 && typeof data280 == "object" && !Array.isArray(data280)){
-if(data280.system === undefined){
-const err704 = {instancePath:instancePath+"/data/left/" + i26,schemaPath:"#/allOf/19/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(data278.cluster === undefined){
+const err704 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "cluster"},message:"must have required property '"+"cluster"+"'"};
 if(vErrors === null){
 vErrors = [err704];
 }
@@ -9359,8 +9350,8 @@ vErrors.push(err704);
 }
 errors++;
 }
-if(data280.object === undefined){
-const err705 = {instancePath:instancePath+"/data/left/" + i26,schemaPath:"#/allOf/19/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(data278.objects === undefined){
+const err705 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "objects"},message:"must have required property '"+"objects"+"'"};
 if(vErrors === null){
 vErrors = [err705];
 }
@@ -9369,9 +9360,8 @@ vErrors.push(err705);
 }
 errors++;
 }
-for(const key47 in data280){
-if(!((key47 === "system") || (key47 === "object"))){
-const err706 = {instancePath:instancePath+"/data/left/" + i26,schemaPath:"#/allOf/19/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
+if(data278.counts === undefined){
+const err706 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "counts"},message:"must have required property '"+"counts"+"'"};
 if(vErrors === null){
 vErrors = [err706];
 }
@@ -9380,10 +9370,8 @@ vErrors.push(err706);
 }
 errors++;
 }
-}
-if(data280.system !== undefined){
-if(typeof data280.system !== "string"){
-const err707 = {instancePath:instancePath+"/data/left/" + i26+"/system",schemaPath:"#/allOf/19/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data278.digest === undefined){
+const err707 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err707];
 }
@@ -9392,10 +9380,8 @@ vErrors.push(err707);
 }
 errors++;
 }
-}
-if(data280.object !== undefined){
-if(typeof data280.object !== "string"){
-const err708 = {instancePath:instancePath+"/data/left/" + i26+"/object",schemaPath:"#/allOf/19/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data278.compared === undefined){
+const err708 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/required",keyword:"required",params:{missingProperty: "compared"},message:"must have required property '"+"compared"+"'"};
 if(vErrors === null){
 vErrors = [err708];
 }
@@ -9404,10 +9390,9 @@ vErrors.push(err708);
 }
 errors++;
 }
-}
-}
-else {
-const err709 = {instancePath:instancePath+"/data/left/" + i26,schemaPath:"#/allOf/19/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key46 in data278){
+if(!(((((((key46 === "connection") || (key46 === "namespace")) || (key46 === "cluster")) || (key46 === "objects")) || (key46 === "counts")) || (key46 === "digest")) || (key46 === "compared"))){
+const err709 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err709];
 }
@@ -9417,9 +9402,9 @@ vErrors.push(err709);
 errors++;
 }
 }
-}
-else {
-const err710 = {instancePath:instancePath+"/data/left",schemaPath:"#/allOf/19/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data278.connection !== undefined){
+if(typeof data278.connection !== "string"){
+const err710 = {instancePath:instancePath+"/data/connection",schemaPath:"#/allOf/19/then/properties/data/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err710];
 }
@@ -9429,9 +9414,9 @@ vErrors.push(err710);
 errors++;
 }
 }
-}
-else {
-const err711 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data278.namespace !== undefined){
+if(typeof data278.namespace !== "string"){
+const err711 = {instancePath:instancePath+"/data/namespace",schemaPath:"#/allOf/19/then/properties/data/properties/namespace/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err711];
 }
@@ -9441,9 +9426,9 @@ vErrors.push(err711);
 errors++;
 }
 }
-}
-else {
-const err712 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data278.cluster !== undefined){
+if(typeof data278.cluster !== "string"){
+const err712 = {instancePath:instancePath+"/data/cluster",schemaPath:"#/allOf/19/then/properties/data/properties/cluster/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err712];
 }
@@ -9452,16 +9437,16 @@ vErrors.push(err712);
 }
 errors++;
 }
-var _valid32 = _errs765 === errors;
-valid182 = _valid32;
-if(valid182){
-var props25 = {};
-props25.data = true;
-props25.kind = true;
 }
-}
-if(!valid182){
-const err713 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(data278.objects !== undefined){
+let data282 = data278.objects;
+if(Array.isArray(data282)){
+const len26 = data282.length;
+for(let i26=0; i26<len26; i26++){
+let data283 = data282[i26];
+if(data283 && typeof data283 == "object" && !Array.isArray(data283)){
+if(data283.object === undefined){
+const err713 = {instancePath:instancePath+"/data/objects/" + i26,schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
 if(vErrors === null){
 vErrors = [err713];
 }
@@ -9470,18 +9455,8 @@ vErrors.push(err713);
 }
 errors++;
 }
-if(props0 !== true && props25 !== undefined){
-if(props25 === true){
-props0 = true;
-}
-else {
-props0 = props0 || {};
-Object.assign(props0, props25);
-}
-}
-if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.kind === undefined){
-const err714 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(data283.digest === undefined){
+const err714 = {instancePath:instancePath+"/data/objects/" + i26,schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/required",keyword:"required",params:{missingProperty: "digest"},message:"must have required property '"+"digest"+"'"};
 if(vErrors === null){
 vErrors = [err714];
 }
@@ -9490,8 +9465,9 @@ vErrors.push(err714);
 }
 errors++;
 }
-if(data.data === undefined){
-const err715 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+for(const key47 in data283){
+if(!(((((key47 === "object") || (key47 === "digest")) || (key47 === "keys")) || (key47 === "replicas")) || (key47 === "volume"))){
+const err715 = {instancePath:instancePath+"/data/objects/" + i26,schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err715];
 }
@@ -9500,9 +9476,10 @@ vErrors.push(err715);
 }
 errors++;
 }
-for(const key48 in data){
-if(!((key48 === "kind") || (key48 === "data"))){
-const err716 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
+}
+if(data283.object !== undefined){
+if(typeof data283.object !== "string"){
+const err716 = {instancePath:instancePath+"/data/objects/" + i26+"/object",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err716];
 }
@@ -9512,10 +9489,9 @@ vErrors.push(err716);
 errors++;
 }
 }
-if(data.kind !== undefined){
-let data283 = data.kind;
-if(!((((((((((((((((((((data283 === "backup") || (data283 === "restore-target")) || (data283 === "wal-end")) || (data283 === "archive")) || (data283 === "reference")) || (data283 === "reconciliation")) || (data283 === "health-checks")) || (data283 === "isolation")) || (data283 === "production-fingerprint")) || (data283 === "cluster-state")) || (data283 === "archiving")) || (data283 === "infrastructure-code")) || (data283 === "infrastructure-plan")) || (data283 === "infrastructure-state")) || (data283 === "drift")) || (data283 === "volume-snapshot")) || (data283 === "volume")) || (data283 === "volume-swap")) || (data283 === "object-versions")) || (data283 === "residue"))){
-const err717 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(data283.digest !== undefined){
+if(typeof data283.digest !== "string"){
+const err717 = {instancePath:instancePath+"/data/objects/" + i26+"/digest",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err717];
 }
@@ -9525,14 +9501,824 @@ vErrors.push(err717);
 errors++;
 }
 }
-}
-else {
-const err718 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data283.keys !== undefined){
+let data286 = data283.keys;
+if(Array.isArray(data286)){
+const len27 = data286.length;
+for(let i27=0; i27<len27; i27++){
+if(typeof data286[i27] !== "string"){
+const err718 = {instancePath:instancePath+"/data/objects/" + i26+"/keys/" + i27,schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/keys/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err718];
 }
 else {
 vErrors.push(err718);
+}
+errors++;
+}
+}
+}
+else {
+const err719 = {instancePath:instancePath+"/data/objects/" + i26+"/keys",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/keys/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err719];
+}
+else {
+vErrors.push(err719);
+}
+errors++;
+}
+}
+if(data283.replicas !== undefined){
+let data288 = data283.replicas;
+if(data288 && typeof data288 == "object" && !Array.isArray(data288)){
+if(data288.wanted === undefined){
+const err720 = {instancePath:instancePath+"/data/objects/" + i26+"/replicas",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/replicas/required",keyword:"required",params:{missingProperty: "wanted"},message:"must have required property '"+"wanted"+"'"};
+if(vErrors === null){
+vErrors = [err720];
+}
+else {
+vErrors.push(err720);
+}
+errors++;
+}
+if(data288.ready === undefined){
+const err721 = {instancePath:instancePath+"/data/objects/" + i26+"/replicas",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/replicas/required",keyword:"required",params:{missingProperty: "ready"},message:"must have required property '"+"ready"+"'"};
+if(vErrors === null){
+vErrors = [err721];
+}
+else {
+vErrors.push(err721);
+}
+errors++;
+}
+for(const key48 in data288){
+if(!((key48 === "wanted") || (key48 === "ready"))){
+const err722 = {instancePath:instancePath+"/data/objects/" + i26+"/replicas",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/replicas/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err722];
+}
+else {
+vErrors.push(err722);
+}
+errors++;
+}
+}
+if(data288.wanted !== undefined){
+let data289 = data288.wanted;
+if(!(((typeof data289 == "number") && (!(data289 % 1) && !isNaN(data289))) && (isFinite(data289)))){
+const err723 = {instancePath:instancePath+"/data/objects/" + i26+"/replicas/wanted",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/replicas/properties/wanted/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err723];
+}
+else {
+vErrors.push(err723);
+}
+errors++;
+}
+}
+if(data288.ready !== undefined){
+let data290 = data288.ready;
+if(!(((typeof data290 == "number") && (!(data290 % 1) && !isNaN(data290))) && (isFinite(data290)))){
+const err724 = {instancePath:instancePath+"/data/objects/" + i26+"/replicas/ready",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/replicas/properties/ready/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err724];
+}
+else {
+vErrors.push(err724);
+}
+errors++;
+}
+}
+}
+else {
+const err725 = {instancePath:instancePath+"/data/objects/" + i26+"/replicas",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/replicas/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err725];
+}
+else {
+vErrors.push(err725);
+}
+errors++;
+}
+}
+if(data283.volume !== undefined){
+let data291 = data283.volume;
+if(data291 && typeof data291 == "object" && !Array.isArray(data291)){
+if(data291.phase === undefined){
+const err726 = {instancePath:instancePath+"/data/objects/" + i26+"/volume",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/volume/required",keyword:"required",params:{missingProperty: "phase"},message:"must have required property '"+"phase"+"'"};
+if(vErrors === null){
+vErrors = [err726];
+}
+else {
+vErrors.push(err726);
+}
+errors++;
+}
+if(data291.storage === undefined){
+const err727 = {instancePath:instancePath+"/data/objects/" + i26+"/volume",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/volume/required",keyword:"required",params:{missingProperty: "storage"},message:"must have required property '"+"storage"+"'"};
+if(vErrors === null){
+vErrors = [err727];
+}
+else {
+vErrors.push(err727);
+}
+errors++;
+}
+for(const key49 in data291){
+if(!((key49 === "phase") || (key49 === "storage"))){
+const err728 = {instancePath:instancePath+"/data/objects/" + i26+"/volume",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/volume/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err728];
+}
+else {
+vErrors.push(err728);
+}
+errors++;
+}
+}
+if(data291.phase !== undefined){
+if(typeof data291.phase !== "string"){
+const err729 = {instancePath:instancePath+"/data/objects/" + i26+"/volume/phase",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/volume/properties/phase/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err729];
+}
+else {
+vErrors.push(err729);
+}
+errors++;
+}
+}
+if(data291.storage !== undefined){
+let data293 = data291.storage;
+if((typeof data293 !== "string") && (data293 !== null)){
+const err730 = {instancePath:instancePath+"/data/objects/" + i26+"/volume/storage",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/volume/properties/storage/type",keyword:"type",params:{type: schema31.allOf[19].then.properties.data.properties.objects.items.properties.volume.properties.storage.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err730];
+}
+else {
+vErrors.push(err730);
+}
+errors++;
+}
+}
+}
+else {
+const err731 = {instancePath:instancePath+"/data/objects/" + i26+"/volume",schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/properties/volume/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err731];
+}
+else {
+vErrors.push(err731);
+}
+errors++;
+}
+}
+}
+else {
+const err732 = {instancePath:instancePath+"/data/objects/" + i26,schemaPath:"#/allOf/19/then/properties/data/properties/objects/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err732];
+}
+else {
+vErrors.push(err732);
+}
+errors++;
+}
+}
+}
+else {
+const err733 = {instancePath:instancePath+"/data/objects",schemaPath:"#/allOf/19/then/properties/data/properties/objects/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err733];
+}
+else {
+vErrors.push(err733);
+}
+errors++;
+}
+}
+if(data278.counts !== undefined){
+let data294 = data278.counts;
+if(data294 && typeof data294 == "object" && !Array.isArray(data294)){
+for(const key50 in data294){
+let data295 = data294[key50];
+if(!(((typeof data295 == "number") && (!(data295 % 1) && !isNaN(data295))) && (isFinite(data295)))){
+const err734 = {instancePath:instancePath+"/data/counts/" + key50.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/19/then/properties/data/properties/counts/additionalProperties/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err734];
+}
+else {
+vErrors.push(err734);
+}
+errors++;
+}
+if((typeof data295 == "number") && (isFinite(data295))){
+if(data295 < 0 || isNaN(data295)){
+const err735 = {instancePath:instancePath+"/data/counts/" + key50.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/allOf/19/then/properties/data/properties/counts/additionalProperties/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err735];
+}
+else {
+vErrors.push(err735);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err736 = {instancePath:instancePath+"/data/counts",schemaPath:"#/allOf/19/then/properties/data/properties/counts/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err736];
+}
+else {
+vErrors.push(err736);
+}
+errors++;
+}
+}
+if(data278.digest !== undefined){
+if(typeof data278.digest !== "string"){
+const err737 = {instancePath:instancePath+"/data/digest",schemaPath:"#/allOf/19/then/properties/data/properties/digest/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err737];
+}
+else {
+vErrors.push(err737);
+}
+errors++;
+}
+}
+if(data278.compared !== undefined){
+let data297 = data278.compared;
+const _errs811 = errors;
+let valid194 = true;
+const _errs812 = errors;
+const _errs813 = errors;
+const _errs814 = errors;
+if(data297 !== null){
+const err738 = {};
+if(vErrors === null){
+vErrors = [err738];
+}
+else {
+vErrors.push(err738);
+}
+errors++;
+}
+var valid195 = _errs814 === errors;
+if(valid195){
+const err739 = {};
+if(vErrors === null){
+vErrors = [err739];
+}
+else {
+vErrors.push(err739);
+}
+errors++;
+}
+else {
+errors = _errs813;
+if(vErrors !== null){
+if(_errs813){
+vErrors.length = _errs813;
+}
+else {
+vErrors = null;
+}
+}
+}
+var _valid33 = _errs812 === errors;
+errors = _errs811;
+if(vErrors !== null){
+if(_errs811){
+vErrors.length = _errs811;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid33){
+const _errs816 = errors;
+if(data297 && typeof data297 == "object" && !Array.isArray(data297)){
+if(data297.expected === undefined){
+const err740 = {instancePath:instancePath+"/data/compared",schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/required",keyword:"required",params:{missingProperty: "expected"},message:"must have required property '"+"expected"+"'"};
+if(vErrors === null){
+vErrors = [err740];
+}
+else {
+vErrors.push(err740);
+}
+errors++;
+}
+if(data297.missing === undefined){
+const err741 = {instancePath:instancePath+"/data/compared",schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/required",keyword:"required",params:{missingProperty: "missing"},message:"must have required property '"+"missing"+"'"};
+if(vErrors === null){
+vErrors = [err741];
+}
+else {
+vErrors.push(err741);
+}
+errors++;
+}
+if(data297.changed === undefined){
+const err742 = {instancePath:instancePath+"/data/compared",schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/required",keyword:"required",params:{missingProperty: "changed"},message:"must have required property '"+"changed"+"'"};
+if(vErrors === null){
+vErrors = [err742];
+}
+else {
+vErrors.push(err742);
+}
+errors++;
+}
+if(data297.added === undefined){
+const err743 = {instancePath:instancePath+"/data/compared",schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/required",keyword:"required",params:{missingProperty: "added"},message:"must have required property '"+"added"+"'"};
+if(vErrors === null){
+vErrors = [err743];
+}
+else {
+vErrors.push(err743);
+}
+errors++;
+}
+for(const key51 in data297){
+if(!((((key51 === "expected") || (key51 === "missing")) || (key51 === "changed")) || (key51 === "added"))){
+const err744 = {instancePath:instancePath+"/data/compared",schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err744];
+}
+else {
+vErrors.push(err744);
+}
+errors++;
+}
+}
+if(data297.expected !== undefined){
+let data298 = data297.expected;
+if(!(((typeof data298 == "number") && (!(data298 % 1) && !isNaN(data298))) && (isFinite(data298)))){
+const err745 = {instancePath:instancePath+"/data/compared/expected",schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/properties/expected/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err745];
+}
+else {
+vErrors.push(err745);
+}
+errors++;
+}
+if((typeof data298 == "number") && (isFinite(data298))){
+if(data298 < 0 || isNaN(data298)){
+const err746 = {instancePath:instancePath+"/data/compared/expected",schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/properties/expected/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err746];
+}
+else {
+vErrors.push(err746);
+}
+errors++;
+}
+}
+}
+if(data297.missing !== undefined){
+let data299 = data297.missing;
+if(Array.isArray(data299)){
+const len28 = data299.length;
+for(let i28=0; i28<len28; i28++){
+if(typeof data299[i28] !== "string"){
+const err747 = {instancePath:instancePath+"/data/compared/missing/" + i28,schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/properties/missing/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err747];
+}
+else {
+vErrors.push(err747);
+}
+errors++;
+}
+}
+}
+else {
+const err748 = {instancePath:instancePath+"/data/compared/missing",schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/properties/missing/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err748];
+}
+else {
+vErrors.push(err748);
+}
+errors++;
+}
+}
+if(data297.changed !== undefined){
+let data301 = data297.changed;
+if(Array.isArray(data301)){
+const len29 = data301.length;
+for(let i29=0; i29<len29; i29++){
+if(typeof data301[i29] !== "string"){
+const err749 = {instancePath:instancePath+"/data/compared/changed/" + i29,schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/properties/changed/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err749];
+}
+else {
+vErrors.push(err749);
+}
+errors++;
+}
+}
+}
+else {
+const err750 = {instancePath:instancePath+"/data/compared/changed",schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/properties/changed/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err750];
+}
+else {
+vErrors.push(err750);
+}
+errors++;
+}
+}
+if(data297.added !== undefined){
+let data303 = data297.added;
+if(Array.isArray(data303)){
+const len30 = data303.length;
+for(let i30=0; i30<len30; i30++){
+if(typeof data303[i30] !== "string"){
+const err751 = {instancePath:instancePath+"/data/compared/added/" + i30,schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/properties/added/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err751];
+}
+else {
+vErrors.push(err751);
+}
+errors++;
+}
+}
+}
+else {
+const err752 = {instancePath:instancePath+"/data/compared/added",schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/properties/added/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err752];
+}
+else {
+vErrors.push(err752);
+}
+errors++;
+}
+}
+}
+else {
+const err753 = {instancePath:instancePath+"/data/compared",schemaPath:"#/allOf/19/then/properties/data/properties/compared/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err753];
+}
+else {
+vErrors.push(err753);
+}
+errors++;
+}
+var _valid33 = _errs816 === errors;
+valid194 = _valid33;
+}
+if(!valid194){
+const err754 = {instancePath:instancePath+"/data/compared",schemaPath:"#/allOf/19/then/properties/data/properties/compared/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err754];
+}
+else {
+vErrors.push(err754);
+}
+errors++;
+}
+}
+}
+else {
+const err755 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/19/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err755];
+}
+else {
+vErrors.push(err755);
+}
+errors++;
+}
+}
+}
+else {
+const err756 = {instancePath,schemaPath:"#/allOf/19/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err756];
+}
+else {
+vErrors.push(err756);
+}
+errors++;
+}
+var _valid32 = _errs765 === errors;
+valid182 = _valid32;
+if(valid182){
+var props26 = {};
+props26.data = true;
+props26.kind = true;
+}
+}
+if(!valid182){
+const err757 = {instancePath,schemaPath:"#/allOf/19/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err757];
+}
+else {
+vErrors.push(err757);
+}
+errors++;
+}
+if(props0 !== true && props26 !== undefined){
+if(props26 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props26);
+}
+}
+const _errs834 = errors;
+let valid203 = true;
+const _errs835 = errors;
+if(errors === _errs835){
+if(data && typeof data == "object" && !Array.isArray(data)){
+let missing20;
+if((data.kind === undefined) && (missing20 = "kind")){
+const err758 = {};
+if(vErrors === null){
+vErrors = [err758];
+}
+else {
+vErrors.push(err758);
+}
+errors++;
+}
+else {
+if(data.kind !== undefined){
+if("residue" !== data.kind){
+const err759 = {};
+if(vErrors === null){
+vErrors = [err759];
+}
+else {
+vErrors.push(err759);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err760 = {};
+if(vErrors === null){
+vErrors = [err760];
+}
+else {
+vErrors.push(err760);
+}
+errors++;
+}
+}
+var _valid34 = _errs835 === errors;
+errors = _errs834;
+if(vErrors !== null){
+if(_errs834){
+vErrors.length = _errs834;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid34){
+const _errs838 = errors;
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.data === undefined){
+const err761 = {instancePath,schemaPath:"#/allOf/20/then/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err761];
+}
+else {
+vErrors.push(err761);
+}
+errors++;
+}
+if(data.data !== undefined){
+let data306 = data.data;
+if(data306 && typeof data306 == "object" && !Array.isArray(data306)){
+if(data306.left === undefined){
+const err762 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/required",keyword:"required",params:{missingProperty: "left"},message:"must have required property '"+"left"+"'"};
+if(vErrors === null){
+vErrors = [err762];
+}
+else {
+vErrors.push(err762);
+}
+errors++;
+}
+for(const key52 in data306){
+if(!(key52 === "left")){
+const err763 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err763];
+}
+else {
+vErrors.push(err763);
+}
+errors++;
+}
+}
+if(data306.left !== undefined){
+let data307 = data306.left;
+if(Array.isArray(data307)){
+const len31 = data307.length;
+for(let i31=0; i31<len31; i31++){
+let data308 = data307[i31];
+if(data308 && typeof data308 == "object" && !Array.isArray(data308)){
+if(data308.system === undefined){
+const err764 = {instancePath:instancePath+"/data/left/" + i31,schemaPath:"#/allOf/20/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "system"},message:"must have required property '"+"system"+"'"};
+if(vErrors === null){
+vErrors = [err764];
+}
+else {
+vErrors.push(err764);
+}
+errors++;
+}
+if(data308.object === undefined){
+const err765 = {instancePath:instancePath+"/data/left/" + i31,schemaPath:"#/allOf/20/then/properties/data/properties/left/items/required",keyword:"required",params:{missingProperty: "object"},message:"must have required property '"+"object"+"'"};
+if(vErrors === null){
+vErrors = [err765];
+}
+else {
+vErrors.push(err765);
+}
+errors++;
+}
+for(const key53 in data308){
+if(!((key53 === "system") || (key53 === "object"))){
+const err766 = {instancePath:instancePath+"/data/left/" + i31,schemaPath:"#/allOf/20/then/properties/data/properties/left/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err766];
+}
+else {
+vErrors.push(err766);
+}
+errors++;
+}
+}
+if(data308.system !== undefined){
+if(typeof data308.system !== "string"){
+const err767 = {instancePath:instancePath+"/data/left/" + i31+"/system",schemaPath:"#/allOf/20/then/properties/data/properties/left/items/properties/system/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err767];
+}
+else {
+vErrors.push(err767);
+}
+errors++;
+}
+}
+if(data308.object !== undefined){
+if(typeof data308.object !== "string"){
+const err768 = {instancePath:instancePath+"/data/left/" + i31+"/object",schemaPath:"#/allOf/20/then/properties/data/properties/left/items/properties/object/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err768];
+}
+else {
+vErrors.push(err768);
+}
+errors++;
+}
+}
+}
+else {
+const err769 = {instancePath:instancePath+"/data/left/" + i31,schemaPath:"#/allOf/20/then/properties/data/properties/left/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err769];
+}
+else {
+vErrors.push(err769);
+}
+errors++;
+}
+}
+}
+else {
+const err770 = {instancePath:instancePath+"/data/left",schemaPath:"#/allOf/20/then/properties/data/properties/left/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err770];
+}
+else {
+vErrors.push(err770);
+}
+errors++;
+}
+}
+}
+else {
+const err771 = {instancePath:instancePath+"/data",schemaPath:"#/allOf/20/then/properties/data/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err771];
+}
+else {
+vErrors.push(err771);
+}
+errors++;
+}
+}
+}
+else {
+const err772 = {instancePath,schemaPath:"#/allOf/20/then/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err772];
+}
+else {
+vErrors.push(err772);
+}
+errors++;
+}
+var _valid34 = _errs838 === errors;
+valid203 = _valid34;
+if(valid203){
+var props27 = {};
+props27.data = true;
+props27.kind = true;
+}
+}
+if(!valid203){
+const err773 = {instancePath,schemaPath:"#/allOf/20/if",keyword:"if",params:{failingKeyword: "then"},message:"must match \"then\" schema"};
+if(vErrors === null){
+vErrors = [err773];
+}
+else {
+vErrors.push(err773);
+}
+errors++;
+}
+if(props0 !== true && props27 !== undefined){
+if(props27 === true){
+props0 = true;
+}
+else {
+props0 = props0 || {};
+Object.assign(props0, props27);
+}
+}
+if(data && typeof data == "object" && !Array.isArray(data)){
+if(data.kind === undefined){
+const err774 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "kind"},message:"must have required property '"+"kind"+"'"};
+if(vErrors === null){
+vErrors = [err774];
+}
+else {
+vErrors.push(err774);
+}
+errors++;
+}
+if(data.data === undefined){
+const err775 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "data"},message:"must have required property '"+"data"+"'"};
+if(vErrors === null){
+vErrors = [err775];
+}
+else {
+vErrors.push(err775);
+}
+errors++;
+}
+for(const key54 in data){
+if(!((key54 === "kind") || (key54 === "data"))){
+const err776 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err776];
+}
+else {
+vErrors.push(err776);
+}
+errors++;
+}
+}
+if(data.kind !== undefined){
+let data311 = data.kind;
+if(!(((((((((((((((((((((data311 === "backup") || (data311 === "restore-target")) || (data311 === "wal-end")) || (data311 === "archive")) || (data311 === "reference")) || (data311 === "reconciliation")) || (data311 === "health-checks")) || (data311 === "isolation")) || (data311 === "production-fingerprint")) || (data311 === "cluster-state")) || (data311 === "archiving")) || (data311 === "infrastructure-code")) || (data311 === "infrastructure-plan")) || (data311 === "infrastructure-state")) || (data311 === "drift")) || (data311 === "volume-snapshot")) || (data311 === "volume")) || (data311 === "volume-swap")) || (data311 === "object-versions")) || (data311 === "namespace-inventory")) || (data311 === "residue"))){
+const err777 = {instancePath:instancePath+"/kind",schemaPath:"#/properties/kind/enum",keyword:"enum",params:{allowedValues: schema31.properties.kind.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err777];
+}
+else {
+vErrors.push(err777);
+}
+errors++;
+}
+}
+}
+else {
+const err778 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err778];
+}
+else {
+vErrors.push(err778);
 }
 errors++;
 }

@@ -38,6 +38,7 @@ const shown = {
   volume: { words: 'The volume that was made', facts: ['volume', 'snapshot', 'zone'] },
   'volume-swap': { words: 'Which volume a workload had and got', facts: ['workload', 'claim', 'from', 'to', 'snapshot'] },
   'object-versions': { words: 'Versions of a stored object', facts: ['bucket', 'key', 'versioning', 'versions', 'deleteMarkers'] },
+  'namespace-inventory': { words: 'What a namespace is made of', facts: ['connection', 'namespace', 'digest'] },
   residue: { words: 'What the drill left behind', facts: [] },
   approvals: { words: 'Approvals of the plan that the run relied on', facts: ['who', 'file'] },
   changes: { words: 'What change watchers and people said was changed', facts: [] },

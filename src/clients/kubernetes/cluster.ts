@@ -106,7 +106,7 @@ export function clusterOf(session: Session): KubernetesCluster {
       const place = await placeOf({ ...manifest, ...namespaceOf(manifest) });
       const { force = false, effect = 'create' } = options;
       const request = place.request({ method: 'PATCH', name: manifest.metadata.name, ...subresourceOf(options), query: { ...writing(options), force }, contentType: 'application/apply-patch+yaml', body: manifest, effect: effectOf(effect, options), repeatable: true, verb: 'apply' });
-      return objectOf(await session.json(request), place.served, {});
+      return objectOf(await session.json(request), place.served, options);
     },
     create: (manifest, options) => write('POST', manifest, options),
     replace: (manifest, options) => write('PUT', manifest, options),

@@ -45,6 +45,9 @@ export function answerError(code: number, status: Status, what: string): StepErr
     case 503:
     case 504:
       return error('k8s-unreachable', { retryable: true });
+    case 500:
+      // What does not fit the kind's schema is called an internal error by server-side apply.
+      return /typed (patch|live) object/.test(said) ? error('k8s-rejected') : error('k8s-error', { retryable: true });
     default:
       return error('k8s-error', { retryable: code >= 500 });
   }

@@ -19,8 +19,23 @@ export interface ObjectMeta {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly ownerReferences?: readonly { readonly apiVersion: string; readonly kind: string; readonly name: string; readonly uid: string; readonly controller?: boolean }[];
   readonly finalizers?: readonly string[];
-  readonly managedFields?: readonly { readonly manager?: string; readonly operation?: string; readonly time?: string; readonly subresource?: string }[];
+  readonly managedFields?: readonly ManagedFields[];
   readonly [field: string]: unknown;
+}
+
+/** Who set which fields last; no history. */
+export interface ManagedFields {
+  readonly manager?: string;
+  readonly operation?: string;
+  /** Second resolution, UTC. */
+  readonly time?: string;
+  readonly subresource?: string;
+  readonly fieldsV1?: FieldSet;
+}
+
+/** `f:<name>` and `k:{...}` members of a field set. */
+export interface FieldSet {
+  readonly [path: string]: FieldSet | undefined;
 }
 
 /** What is to be written: an object without what the server sets. */
@@ -79,7 +94,7 @@ export interface WriteOptions {
   readonly subresource?: string;
 }
 
-export interface ApplyOptions extends WriteOptions {
+export interface ApplyOptions extends WriteOptions, ReadOptions {
   /** What the guard is told; default `create`. */
   readonly effect?: 'create' | 'modify';
   /** Takes fields over that another manager owns. Default false: StepError `k8s-conflict` names the manager. */

@@ -188,6 +188,31 @@ export const evidenceKinds = {
     strict,
   ),
   ...objectKinds,
+  'namespace-inventory': Type.Object(
+    {
+      connection: Type.String(),
+      namespace: Type.String(),
+      cluster: Type.String({ description: 'uid of its namespace kube-system' }),
+      objects: Type.Array(
+        Type.Object(
+          {
+            object: Type.String({ description: 'Kind in lower case and name' }),
+            digest: Type.String({ description: "SHA-256 over its content without status, identity and what the cluster assigns; of a Secret's type and key names only" }),
+            keys: Type.Optional(Type.Array(Type.String(), { description: 'Of Secrets and config maps; never a value' })),
+            replicas: Type.Optional(Type.Object({ wanted: Type.Integer(), ready: Type.Integer() }, strict)),
+            volume: Type.Optional(Type.Object({ phase: Type.String(), storage: nullable(Type.String()) }, strict)),
+          },
+          strict,
+        ),
+      ),
+      counts: Type.Record(Type.String(), Type.Integer({ minimum: 0 }), { description: 'By kind' }),
+      digest: Type.String({ description: 'SHA-256 over names and digests' }),
+      compared: nullable(
+        Type.Object({ expected: Type.Integer({ minimum: 0 }), missing: Type.Array(Type.String()), changed: Type.Array(Type.String()), added: Type.Array(Type.String()) }, strict),
+      ),
+    },
+    strict,
+  ),
   residue: Type.Object({ left: Type.Array(Type.Object({ system: Type.String(), object: Type.String() }, strict)) }, strict),
 } as const satisfies Record<string, TSchema>;
 

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { step as cordon } from '../../../src/steps/k8s/cordon.js';
+import { step as drain } from '../../../src/steps/k8s/drain.js';
+import { step as execute } from '../../../src/steps/k8s/exec.js';
+import { step as logs } from '../../../src/steps/k8s/logs.js';
+import { step as scale } from '../../../src/steps/k8s/scale.js';
+import { step as wait } from '../../../src/steps/k8s/wait.js';
+import { requireComponent } from '../../components/index.js';
+import { kubernetesComponent, requestsTo, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
+import { deployment, disruptionBudget } from '../../components/kubernetes/objects.js';
+import { stepRig, type StepRig } from './rig.js';
+
+const describeKubernetes = await requireComponent(kubernetesComponent);
+
+describeKubernetes('steps on workloads and nodes', () => {
+  let cluster: Cluster;
+  let rig: StepRig;
+  const namespace = `muster-workloads-${process.pid}`;
+  const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+  const pods = async (label: string) => (await cluster.request('GET', `/api/v1/namespaces/${namespace}/pods?labelSelector=${label}`)).items ?? [];
+  const codeOf = (code: string) => expect.objectContaining({ code });
+
+  beforeAll(async () => {
+    cluster = await startKubernetes();
+    await cluster.request('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
+    await cluster.request('POST', deployments, deployment('web', { replicas: 4 }));
+    rig = stepRig(cluster, { namespace, clusterScoped: ['nodes'] });
+  }, 120_000);
+  afterAll(async () => {
+    await cluster?.request('DELETE', `/api/v1/namespaces/${namespace}`).catch(() => undefined);
+    await cluster?.stop();
+  });
+
+  test('a condition, a value and a number of pods are waited for by watch', async () => {
+    expect(await rig.run(wait, { kind: 'deploy', name: 'web', condition: 'Available', health: 'The application is available' })).toMatchObject({ objects: 1 });
+    expect(rig.told).toContainEqual(['evidence health-checks', { checks: [expect.objectContaining({ name: 'The application is available', ok: true })] }]);
+    expect(await rig.run(wait, { kind: 'Pod', selector: 'app=web', condition: 'Ready', count: 4 })).toMatchObject({ objects: 4 });
+    const later = rig.run(wait, { kind: 'cm', name: 'later', jsonPath: '{.data.phase}', value: 'done' });
+    const maps = `/api/v1/namespaces/${namespace}/configmaps`;
+    await cluster.request('POST', maps, { metadata: { name: 'later' }, data: { phase: 'begun' } });
+    await cluster.request('PATCH', `${maps}/later`, { data: { phase: 'done' } });
+    expect(await later).toMatchObject({ objects: 1 });
+    const gone = rig.run(wait, { kind: 'cm', name: 'later', deleted: true });
+    await cluster.request('DELETE', `${maps}/later`);
+    expect(await gone).toMatchObject({ objects: 0 });
+    await expect(rig.run(wait, { kind: 'cm', name: 'never', jsonPath: '.data' }, 500)).rejects.toThrow(/timeout/i);
+    await expect(rig.run(wait, { kind: 'cm', name: 'never' })).rejects.toEqual(codeOf('bad-input'));
+  });
+
+  test('the change is seen soon after the server has it', async () => {
+    const maps = `/api/v1/namespaces/${namespace}/configmaps`;
+    await cluster.request('POST', maps, { metadata: { name: 'clock' }, data: { n: '0' } });
+    const late: number[] = [];
+    for (let n = 1; n <= 15; n += 1) {
+      const ended = new AbortController();
+      const events = rig.k8s.watch({ kind: 'ConfigMap' }, { name: 'clock' }, ended.signal)[Symbol.asyncIterator]();
+      expect((await events.next()).value).toMatchObject({ type: 'listed' });
+      const seen = events.next().then(() => performance.now());
+      await cluster.request('PATCH', `${maps}/clock`, { data: { n: String(n) } });
+      const done = performance.now();
+      late.push((await seen) - done);
+      ended.abort();
+    }
+    // From when the server has answered its writer; by watch, not by polling.
+    expect(late.toSorted((a, b) => a - b)[7]).toBeLessThan(50);
+  });
+
+  test('a workload is scaled until its pods are gone, and comes back at the end', async () => {
+    expect(await rig.preflight(scale, { kind: 'deploy', name: 'web', replicas: 0 })).toMatchObject([{ result: 'passed' }]);
+    expect((await cluster.request('GET', `${deployments}/web`)).spec?.['replicas']).toBe(4);
+    expect(await rig.run(scale, { kind: 'deploy', name: 'web', replicas: 0 })).toMatchObject({ before: 4, replicas: 0 });
+    expect(await pods('app=web')).toEqual([]);
+    await rig.cleanUp(scale);
+    expect((await cluster.request('GET', `${deployments}/web`)).spec?.['replicas']).toBe(4);
+    await rig.run(wait, { kind: 'Pod', selector: 'app=web', condition: 'Ready', count: 4 });
+  });
+
+  test('who scales it back up meanwhile fails the step, by name', async () => {
+    const autoscaler = await requestsTo(cluster.kubeconfigOf('autoscaler'));
+    // Its pods end only when somebody lets them, so that the step waits.
+    await cluster.request('POST', deployments, deployment('slow', { replicas: 1 }));
+    await rig.run(wait, { kind: 'Pod', selector: 'app=slow', condition: 'Ready' });
+    const [pod] = await pods('app=slow');
+    const podPath = `/api/v1/namespaces/${namespace}/pods/${pod?.metadata.name}`;
+    await cluster.request('PATCH', podPath, { metadata: { finalizers: ['example.org/held'] } });
+    const scaled = rig.run(scale, { kind: 'deploy', name: 'slow', replicas: 0 });
+    const failed = expect(scaled).rejects.toEqual(expect.objectContaining({ code: 'k8s-scaled-by-another', message: expect.stringMatching(/scaled to 3.*hpa-controller/) }));
+    await expect.poll(async () => (await cluster.request('GET', podPath)).metadata.deletionTimestamp).toBeDefined();
+    await autoscaler('PATCH', `${deployments}/slow?fieldManager=hpa-controller`, { spec: { replicas: 3 } });
+    await failed;
+    await cluster.request('PATCH', podPath, { metadata: { finalizers: null } });
+    await cluster.request('DELETE', `${deployments}/slow`);
+    await rig.cleanUp(scale);
+  });
+
+  test('a zone is evacuated within its disruption budget, and takes pods again at the end', async () => {
+    const [node] = cluster.nodes;
+    const selector = `topology.kubernetes.io/zone=${node?.zone}`;
+    await cluster.request('POST', `/apis/policy/v1beta1/namespaces/${namespace}/poddisruptionbudgets`, disruptionBudget('web', 3));
+    await rig.run(wait, { kind: 'pdb', name: 'web', jsonPath: '{.status.disruptionsAllowed}', value: '1' });
+    expect(await rig.run(cordon, { selector })).toEqual({ nodes: [node?.name], cordoned: [node?.name] });
+    const before = (await pods('app=web')).filter(({ spec }) => spec?.['nodeName'] === node?.name).length;
+    const ended = new AbortController();
+    const available: number[] = [];
+    const watched = (async () => {
+      for await (const event of rig.k8s.watch({ kind: 'Deployment' }, { name: 'web' }, ended.signal)) {
+        const seen = event.type === 'listed' ? event.items : event.type === 'modified' ? [event.object] : [];
+        available.push(...seen.map((object) => Number((object['status'] as { availableReplicas?: number }).availableReplicas)));
+      }
+    })();
+    const drained = await rig.run(drain, { selector, podSelector: 'app=web' });
+    ended.abort();
+    await watched;
+    expect(Math.min(...available)).toBeGreaterThanOrEqual(3);
+    expect(drained).toMatchObject({ nodes: [node?.name], stayed: [] });
+    expect(drained['evicted']).toHaveLength(before);
+    expect((await pods('app=web')).filter(({ spec }) => spec?.['nodeName'] === node?.name)).toEqual([]);
+    expect(await rig.run(cordon, { nodes: [node?.name] })).toMatchObject({ cordoned: [] });
+    await rig.cleanUp(cordon);
+    expect((await cluster.request('GET', `/api/v1/nodes/${node?.name}`)).spec?.['unschedulable']).toBeUndefined();
+  });
+
+  test('a node outside the boundary is not touched', async () => {
+    const narrow = stepRig(cluster, { namespace, clusterScoped: ['nodes/nobody'] });
+    await expect(narrow.run(cordon, { nodes: [cluster.nodes[0]?.name] })).rejects.toThrow(/must be named in the boundary/);
+  });
+
+  test('nodes that run no containers are told apart from a command that fails', async (context) => {
+    if (cluster.own === null) return context.skip();
+    await rig.run(wait, { kind: 'Pod', selector: 'app=web', condition: 'Ready', count: 4 });
+    await expect(rig.run(execute, { selector: 'app=web', argv: ['true'], effect: 'read' })).rejects.toEqual(codeOf('k8s-exec-failed'));
+    await expect(rig.run(execute, { selector: 'app=nobody', argv: ['true'], effect: 'read' })).rejects.toEqual(codeOf('k8s-not-found'));
+    await expect(rig.run(logs, { pod: 'nobody' })).rejects.toEqual(codeOf('k8s-not-found'));
+  });
+});
