@@ -26,8 +26,18 @@ export interface Gantt {
   readonly end: string;
   readonly half: string;
   readonly marks: readonly { readonly label: string; readonly at: number }[];
-  readonly groups: readonly { readonly phase: string; readonly rows: readonly GanttRow[] }[];
+  readonly groups: readonly {
+    readonly phase: string;
+    /** What the chart shows: all of a short phase; of a long one what went wrong or took longest, in order. */
+    readonly rows: readonly GanttRow[];
+    /** The others, for a table: they succeeded. */
+    readonly others: readonly GanttRow[];
+  }[];
 }
+
+/** A phase of more steps than this is not drawn step by step. */
+const longPhase = 80;
+const longest = 25;
 
 const statuses = {
   succeeded: { words: 'succeeded', tone: 'good' },
@@ -74,9 +84,20 @@ export function ganttOf(drill: Drill, runbook: Runbook, events: readonly DrillEv
     marks: marks(drill, events, clock),
     groups: [...phases, 'cleanup'].flatMap((phase) => {
       const group = rows.get(phase);
-      return group === undefined ? [] : [{ phase, rows: group }];
+      return group === undefined ? [] : [{ phase, ...shortened(group, drill) }];
     }),
   };
+}
+
+function shortened(rows: readonly GanttRow[], drill: Drill): Pick<Gantt['groups'][number], 'rows' | 'others'> {
+  if (rows.length <= longPhase) return { rows, others: [] };
+  const took = new Map(drill.steps.map((step) => [step.id, step.durationMs ?? 0]));
+  const slow = new Set(rows.toSorted((a, b) => (took.get(b.id) ?? 0) - (took.get(a.id) ?? 0)).slice(0, longest));
+  const drawn = (row: GanttRow) => slow.has(row) || row.tone === 'bad' || row.notes.length > 0 || row.waiting.length > 0;
+  const shown = rows.filter(drawn);
+  // Of a phase in which nearly all went wrong, the rest is listed like the others.
+  const room = new Set(shown.slice(0, longPhase * 5));
+  return { rows: rows.filter((row) => room.has(row)), others: rows.filter((row) => !room.has(row)) };
 }
 
 /** Where the fault was sent and where service was back for good; null without a fault. */

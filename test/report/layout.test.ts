@@ -1,13 +1,29 @@
 import { describe, expect, it } from 'vitest';
+import type { DrillEvent } from '../../src/engine/events.js';
 import { reportHtml } from '../../src/report/html.js';
 import { chromium, measure, screenshot } from './lib/browser.js';
 import { hostile, inputOf } from './lib/drills.js';
 
 const long = 'x'.repeat(300);
-const drills = { passed: {}, failed: { failAt: 'restore', hostile: `${hostile} ${long}` }, missed: { rtoMs: 4000 } } as const;
+/** What a real run says of itself in its first event. */
+const about = (events: DrillEvent[]): DrillEvent[] =>
+  events.map((event) =>
+    event.type !== 'run.started'
+      ? event
+      : {
+          ...event,
+          data: {
+            ...event.data,
+            authenticated: [{ by: 'operating-system', as: 'sam, uid 1000, logged in as uid 1000' }, { by: 'key', as: `SHA256:${'k'.repeat(43)}` }],
+            machine: { cpu: 'Example CPU of a rather long name @ 2.40 GHz', cpus: 64, memoryBytes: 2 ** 39 },
+            earlier: (['passed', 'failed', 'incomplete', 'cancelled'] as const).map((verdict, n) => ({ run: `2026${n + 1}0101T070000Z-pitr-restore-aaaaaa`, sha256: String(n).repeat(64), at: '2026-01-01T07:00:00.000Z', verdict, rtoMs: n * 4000, rpoMs: 100, manualMs: 90_000 })),
+          },
+        },
+  );
+const drills = { passed: { edit: about }, failed: { failAt: 'restore', hostile: `${hostile} ${long}` }, missed: { rtoMs: 4000 } } as const;
 const asDark = (html: string) => html.replaceAll('(prefers-color-scheme:dark)', 'all');
 /** The rules for paper on a screen: A4 less its margins is 182 mm, at 96 dpi 688 px. */
-const asPrint = (html: string) => html.replaceAll('@media screen and', '@media not all and').replaceAll('@media print{@page{size:A4;margin:14mm}', '@media all{');
+const asPrint = (html: string) => html.replaceAll('@media screen and', '@media speech and').replaceAll('@media print{@page{size:A4;margin:14mm}', '@media all{');
 
 describe.skipIf(chromium === undefined)('report.html in a real browser', () => {
   const pages = Object.entries(drills).flatMap(([name, options]) => {

@@ -10,6 +10,7 @@ ul{list-style:none}
 h1{font-size:30px;line-height:1.2;font-weight:650;letter-spacing:-.015em;text-wrap:balance}
 h2{font-size:19px;font-weight:650;letter-spacing:-.005em;margin-bottom:16px}
 h3{font-size:14px;font-weight:650;margin:26px 0 10px}
+a:focus-visible,summary:focus-visible,.scroll:focus-visible{outline:2px solid var(--link);outline-offset:3px;border-radius:3px}
 a{color:var(--link);text-underline-offset:2px}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:.86em}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:24px 26px;margin-top:18px}
@@ -80,14 +81,15 @@ details{margin-top:12px;font-size:14px}summary{cursor:pointer;color:var(--link)}
 .hash{display:block;color:var(--soft);font-size:12px;line-height:1.4}
 .not li{padding:3px 0 3px 18px;position:relative}.not li::before{content:"";position:absolute;left:2px;top:13px;width:7px;height:1.5px;background:var(--soft)}
 th small{display:block;color:var(--soft);font-size:13px;font-weight:400;line-height:1.35;overflow-wrap:anywhere}
-.beside{table-layout:fixed}.beside th:first-child{width:104px}.beside td,.trend small{overflow-wrap:anywhere}
+.beside{table-layout:fixed}.beside th:first-child{width:104px}.wide.beside th:first-child{width:24%}.beside td,.beside th,.trend small{overflow-wrap:anywhere}table+.why{margin-top:14px}
 .trend td{vertical-align:middle}.trend .bar{width:26%}.trend .tag{margin:0}.trend svg{height:18px}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 pre{margin:10px 0;padding:10px 14px;background:var(--track);border-radius:8px;white-space:pre-wrap}
 .files li{padding:5px 0}
 @media screen and (max-width:720px){main{padding:12px 12px 40px}section,.verdict{padding:18px 16px;border-radius:10px}h1{font-size:23px}.facts{grid-template-columns:1fr 1fr;gap:12px 18px}.cards{grid-template-columns:1fr;gap:30px}figcaption span{float:none;display:block}.evidence li{grid-template-columns:1fr}.scope div,.digests div{display:block}
 .gantt thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.gantt,.gantt tbody,.gantt tr,.gantt th,.gantt td{display:block}.gantt tr{display:grid;grid-template-columns:1fr auto auto;column-gap:12px;padding:8px 0;border-bottom:1px solid var(--line)}.gantt tr.group{display:block;padding:0;border:0}.gantt tr.group th{padding:14px 0 0;border:0}.gantt tr.group td{display:none}.gantt th,.gantt td{padding:0}.gantt th[scope=row]{grid-area:1/1/2/3}.gantt td.s{grid-area:1/3;text-align:right;padding:0;max-width:150px}.gantt td.t{grid-area:2/1/3/4}.gantt td.n{grid-row:3;font-size:13px;color:var(--soft);text-align:left}.gantt td.n:nth-child(3){grid-column:1}.gantt td.n:nth-child(4){grid-column:2/4;text-align:right}.gantt td.n:nth-child(3):not(:empty)::before{content:"at "}.gantt td.n:nth-child(4):not(:empty)::before{content:"took "}.gantt td.t svg{margin:4px 0}}
+@media screen and (max-width:720px){.stack thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.stack,.stack tbody,.stack tr,.stack th,.stack td,.wide.beside th:first-child,.beside th:first-child,.trend .bar{display:block;width:auto}.stack tr{padding:10px 0}.stack th,.stack td{padding:2px 0;text-align:left}.stack td[data-l]::before{content:attr(data-l) ": ";color:var(--soft)}}
 @media screen and (max-width:420px){.facts{grid-template-columns:1fr}.figure>b{font-size:30px}}
 @media print{@page{size:A4;margin:14mm}:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#1b1f24;--soft:#4a5058;--line:#d5d6d2;--track:#e9e9e4;--good:#17724a;--good-bg:#e5f2ea;--bad:#b3261e;--bad-bg:#fbe9e7;--warn:#8a5200;--warn-bg:#fbf0dc;--quiet:#5c646d;--quiet-bg:#ececea;--link:#1b1f24;--wait:#7a5ea8;--fault-c:#b3261e;--restored-c:#17724a;--p1:#8a5200;--p2:#7a5ea8;--p3:#1f6f8b;--p4:#17724a;--p5:#5b7a1d}
-*{print-color-adjust:exact;-webkit-print-color-adjust:exact}body{font-size:10.5pt}main{max-width:none;padding:0}section{border:0;border-top:1px solid var(--line);border-radius:0;padding:14px 0;margin-top:10px}.verdict{padding:14px 0;border:0;border-top:5px solid var(--c);border-radius:0}.card,figure,.evidence li,tr,.lines div{break-inside:avoid}h2,h3,.group{break-after:avoid}.scroll{overflow:visible}.scroll table{min-width:0}.scroll td,.scroll th{overflow-wrap:anywhere}a{text-decoration:none}}
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}body{font-size:10.5pt}main{max-width:none;padding:0}section{border:0;border-top:1px solid var(--line);border-radius:0;padding:14px 0;margin-top:10px}.verdict{padding:14px 0;border:0;border-top:5px solid var(--c);border-radius:0}.card,figure,.evidence li,tr,.lines div{break-inside:avoid}h2,h3,.group{break-after:avoid}.scroll{overflow:visible}.scroll table{min-width:0}.scroll table{font-size:12px}.scroll td{overflow-wrap:anywhere}.scroll .n{overflow-wrap:normal;padding-right:8px}.scroll th[scope=row]{overflow-wrap:anywhere;min-width:64px}a{text-decoration:none}}
 `;

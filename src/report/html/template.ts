@@ -48,9 +48,9 @@ export const parts = {
 {{#each identity}}{{#unless (inLines this)}}<div><dt>{{label}}</dt><dd>{{value}}</dd></div>
 {{/unless}}{{/each}}</dl>
 <h3>Beside production</h3>
-<div class="scroll"><table class="plain beside"><thead><tr><th scope="col"></th><th scope="col">In this drill</th><th scope="col">In production</th></tr></thead><tbody>
-{{#each scale}}<tr><th scope="row">{{what}}</th><td>{{drill}}</td><td>{{production}}</td></tr>
-{{/each}}</tbody></table></div>
+<table class="plain beside stack"><thead><tr><th scope="col"></th><th scope="col">In this drill</th><th scope="col">In production</th></tr></thead><tbody>
+{{#each scale}}<tr><th scope="row">{{what}}</th><td data-l="In this drill">{{drill}}</td><td data-l="In production">{{production}}</td></tr>
+{{/each}}</tbody></table>
 <h3>By whom, and exactly what</h3>
 <dl class="lines digests">{{#each identity}}{{#if (inLines this)}}<div><dt>{{label}}</dt><dd>{{#if (isCode this)}}<code>{{value}}</code>{{else}}{{value}}{{/if}}</dd></div>
 {{/if}}{{/each}}</dl></section>`,
@@ -71,7 +71,7 @@ export const parts = {
 <ul class="legend">{{#each phases}}<li{{#unless exercised}} class="dim"{{/unless}}><svg aria-hidden="true"><rect class="phase-{{phase}}" width="10" height="10" rx="2"/></svg>{{phase}} <b>{{duration}}</b></li>{{/each}}</ul>
 {{/if}}
 {{#if stores.length}}<h3>Data by store</h3>
-<div class="scroll"><table class="plain"><thead><tr><th scope="col">Store</th><th scope="col">Basis</th><th scope="col" class="n">Loss</th><th scope="col" class="n">Acknowledged before the fault</th><th scope="col" class="n">Recovered</th><th scope="col" class="n">Lost</th><th scope="col" class="n">Discarded after it</th><th scope="col">Last recovered</th></tr></thead>
+<div class="scroll" tabindex="0" role="region" aria-label="Table that scrolls sideways"><table class="plain"><thead><tr><th scope="col">Store</th><th scope="col">Basis</th><th scope="col" class="n">Loss</th><th scope="col" class="n">Acknowledged before the fault</th><th scope="col" class="n">Recovered</th><th scope="col" class="n">Lost</th><th scope="col" class="n">Discarded after it</th><th scope="col">Last recovered</th></tr></thead>
 <tbody>{{#each stores}}<tr><th scope="row">{{store}}</th><td>{{basis}}</td><td class="n">{{value}}</td><td class="n">{{acknowledged}}</td><td class="n">{{recovered}}</td><td class="n">{{lost}}</td><td class="n">{{discarded}}</td><td>{{last}}</td></tr>{{#if why}}<tr><td colspan="8" class="why">{{why}}</td></tr>{{/if}}
 {{/each}}</tbody></table></div>
 {{/if}}</section>`,
@@ -82,8 +82,12 @@ export const parts = {
 <thead><tr><th scope="col">Step</th><th scope="col" class="t"><span class="axis"><span>0</span><span>{{gantt.half}}</span><span>{{gantt.end}}</span></span></th><th scope="col" class="n">Began at</th><th scope="col" class="n">Took</th><th scope="col">Result</th></tr></thead>
 {{#each gantt.groups}}<tbody><tr class="group"><th scope="rowgroup">{{phase}}</th><td class="t"></td><td colspan="3"></td></tr>
 {{#each rows}}<tr><th scope="row">{{id}}{{#if branch}} <small>in {{branch}}</small>{{/if}}<small>{{#if title}}{{title}}{{else}}{{uses}}{{/if}}</small></th><td class="t">{{rowChart this}}</td><td class="n">{{start}}</td><td class="n">{{duration}}</td><td class="s {{tone}}">{{status}}{{#each notes}}<small>{{this}}</small>{{/each}}</td></tr>
-{{/each}}</tbody>
-{{/each}}</table></section>`,
+{{/each}}{{#if others.length}}<tr><th scope="row">{{others.length}} more<small>in the table below</small></th><td class="t"></td><td colspan="3"></td></tr>
+{{/if}}</tbody>
+{{/each}}</table>
+{{#each gantt.groups}}{{#if others.length}}<details><summary>{{others.length}} more steps of {{phase}}</summary><table class="plain narrow"><thead><tr><th scope="col">Step</th><th scope="col" class="n">Began at</th><th scope="col" class="n">Took</th><th scope="col">Result</th></tr></thead><tbody>
+{{#each others}}<tr><th scope="row">{{id}}</th><td class="n">{{start}}</td><td class="n">{{duration}}</td><td>{{status}}{{#each notes}}: {{this}}{{/each}}</td></tr>
+{{/each}}</tbody></table></details>{{/if}}{{/each}}</section>`,
 
   probes: `{{#if probes.length}}<section aria-labelledby="probes"><h2 id="probes">What clients saw</h2>
 {{#each probes}}<figure>
@@ -96,31 +100,31 @@ export const parts = {
 {{/each}}</section>{{/if}}`,
 
   measuring: `<section aria-labelledby="measuring"><h2 id="measuring">Gaps and clock</h2>
-{{#if gaps.length}}<div class="scroll"><table class="plain"><thead><tr><th scope="col">Probe</th><th scope="col" class="n">From, after the fault</th><th scope="col" class="n">Not observed for</th></tr></thead><tbody>
+{{#if gaps.length}}<div class="scroll" tabindex="0" role="region" aria-label="Table that scrolls sideways"><table class="plain"><thead><tr><th scope="col">Probe</th><th scope="col" class="n">From, after the fault</th><th scope="col" class="n">Not observed for</th></tr></thead><tbody>
 {{#each gaps}}<tr><th scope="row">{{probe}}</th><td class="n">{{from}}</td><td class="n">{{lasted}}</td></tr>
 {{/each}}</tbody></table></div>{{else}}<p>{{noGaps}}</p>{{/if}}
-{{#if clock.length}}<h3>Where the clocks disagree</h3><div class="scroll"><table class="plain"><thead><tr><th scope="col">Span</th><th scope="col" class="n">Monotonic</th><th scope="col" class="n">UTC</th><th scope="col" class="n">Counted</th></tr></thead><tbody>
+{{#if clock.length}}<h3>Where the clocks disagree</h3><div class="scroll" tabindex="0" role="region" aria-label="Table that scrolls sideways"><table class="plain"><thead><tr><th scope="col">Span</th><th scope="col" class="n">Monotonic</th><th scope="col" class="n">UTC</th><th scope="col" class="n">Counted</th></tr></thead><tbody>
 {{#each clock}}<tr><th scope="row">{{span}}</th><td class="n">{{monotonic}}</td><td class="n">{{utc}}</td><td class="n">{{counted}}</td></tr>
 {{/each}}</tbody></table></div>{{else}}<p>No measured span was found over which the monotonic clock and UTC disagree.</p>{{/if}}</section>`,
 
   deletion: `<section aria-labelledby="deletion"><h2 id="deletion">What became of the restored data</h2>
 <p><span class="tag {{deletion.tone}}"><i aria-hidden="true">{{icon deletion.tone}}</i>{{#if deletion.kept.length}}kept in part{{else}}{{deletionWord deletion.tone}}{{/if}}</span> {{deletion.words}}</p>
 {{#if deletion.kept.length}}<h3>Kept on purpose (--keep)</h3><ul class="not">{{#each deletion.kept}}<li>{{this}}</li>{{/each}}</ul>{{/if}}
-{{#if deletion.rows.length}}<details><summary>Each of them</summary><div class="scroll"><table class="plain"><thead><tr><th scope="col">What removed it</th><th scope="col">What and where</th><th scope="col">Result</th><th scope="col" class="n">At</th></tr></thead><tbody>
+{{#if deletion.rows.length}}<details><summary>Each of them</summary><div class="scroll" tabindex="0" role="region" aria-label="Table that scrolls sideways"><table class="plain"><thead><tr><th scope="col">What removed it</th><th scope="col">What and where</th><th scope="col">Result</th><th scope="col" class="n">At</th></tr></thead><tbody>
 {{#each deletion.rows}}<tr><th scope="row">{{what}}</th><td>{{where}}</td><td>{{result}}</td><td class="n">{{at}}</td></tr>
 {{/each}}</tbody></table></div>{{#if deletion.more}}<p>{{deletion.more}} more in <a href="events.jsonl">events.jsonl</a>.</p>{{/if}}</details>{{/if}}
 <p class="why">A bundle holds counts, sizes and digests of the data, never a row's value.</p></section>`,
 
   controls: `<section aria-labelledby="controls"><h2 id="controls">Controls that the runbook names</h2>
-{{#if controls.length}}<div class="scroll"><table class="plain"><thead><tr><th scope="col">Control</th><th scope="col">What a bundle shows of it</th><th scope="col">What no bundle shows</th></tr></thead><tbody>
-{{#each controls}}<tr><th scope="row">{{id}}<small>{{title}}</small></th><td>{{shows}}</td><td>{{not}}</td></tr>
-{{/each}}</tbody></table></div>{{else}}<p>None.</p>{{/if}}
+{{#if controls.length}}<table class="plain beside stack wide"><thead><tr><th scope="col">Control</th><th scope="col">What a bundle shows of it</th><th scope="col">What no bundle shows</th></tr></thead><tbody>
+{{#each controls}}<tr><th scope="row">{{id}}<small>{{title}}</small></th><td data-l="What a bundle shows of it">{{shows}}</td><td data-l="What no bundle shows">{{not}}</td></tr>
+{{/each}}</tbody></table>{{else}}<p>None.</p>{{/if}}
 <p class="why">This report records a test. It does not assess compliance with any of them.</p></section>`,
 
   trend: `{{#if trend.length}}<section aria-labelledby="trend"><h2 id="trend">Trend</h2>
-<div class="scroll"><table class="plain trend"><thead><tr><th scope="col">Drill</th><th scope="col">Verdict</th><th scope="col" class="n">RTO</th><th scope="col" class="bar"><span class="hidden">RTO as a bar</span></th><th scope="col" class="n">RPO</th><th scope="col" class="n">By hand</th></tr></thead><tbody>
-{{#each trend}}<tr><th scope="row">{{when}}<small>{{#if sha256}}{{run}}<code class="hash">{{sha256}}</code>{{else}}this drill{{/if}}</small></th><td><span class="tag {{tone}}"><i aria-hidden="true">{{icon tone}}</i>{{verdict}}</span></td><td class="n">{{rto}}</td><td class="bar">{{trendBar this}}</td><td class="n">{{rpo}}</td><td class="n">{{byHand}}</td></tr>
-{{/each}}</tbody></table></div>
+<table class="plain trend stack"><thead><tr><th scope="col">Drill</th><th scope="col">Verdict</th><th scope="col" class="n">RTO</th><th scope="col" class="bar"><span class="hidden">RTO as a bar</span></th><th scope="col" class="n">RPO</th><th scope="col" class="n">By hand</th></tr></thead><tbody>
+{{#each trend}}<tr><th scope="row">{{when}}<small>{{#if sha256}}{{run}}<code class="hash">{{sha256}}</code>{{else}}this drill{{/if}}</small></th><td><span class="tag {{tone}}"><i aria-hidden="true">{{icon tone}}</i>{{verdict}}</span></td><td class="n" data-l="RTO">{{rto}}</td><td class="bar">{{trendBar this}}</td><td class="n" data-l="RPO">{{rpo}}</td><td class="n" data-l="By hand">{{byHand}}</td></tr>
+{{/each}}</tbody></table>
 <p class="why">Drills of this runbook in this environment, as their bundles said when this one began, each with the digest of its tag manifest. <code>muster history</code> shows them all.</p></section>{{/if}}`,
 
   findings: `{{#if findings.length}}<section aria-labelledby="findings"><h2 id="findings">Findings and actions</h2>
@@ -144,11 +148,11 @@ export const parts = {
 <p class="why">What each kind holds, field by field, is the JSON Schema in <a href="evidence.schema.json">evidence.schema.json</a>{{#if schema}} <code class="hash">{{schema}}</code>{{/if}}</p>{{else}}<p>No evidence was recorded, and the runbook requires none.</p>{{/if}}</section>`,
 
   deviations: `<section aria-labelledby="deviations"><h2 id="deviations">Deviations and manual work</h2>
-{{#if deviations.length}}<div class="scroll"><table class="plain"><thead><tr><th scope="col" class="n">At</th><th scope="col">What</th><th scope="col">Who or where</th><th scope="col">Detail</th></tr></thead><tbody>
+{{#if deviations.length}}<div class="scroll" tabindex="0" role="region" aria-label="Table that scrolls sideways"><table class="plain"><thead><tr><th scope="col" class="n">At</th><th scope="col">What</th><th scope="col">Who or where</th><th scope="col">Detail</th></tr></thead><tbody>
 {{#each deviations}}<tr><td class="n">{{at}}</td><td>{{what}}</td><td>{{who}}</td><td>{{detail}}</td></tr>
 {{/each}}</tbody></table></div>{{else}}<p>None were seen: no step was retried, and nobody reported a change by hand.</p>{{/if}}
 {{#if changesAllowed}}<p>{{changesAllowed}} changes by expected actors were let through.</p>{{/if}}
-{{#if human.length}}<h3>Documented manual steps</h3><div class="scroll"><table class="plain"><thead><tr><th scope="col">Step</th><th scope="col">Attested by</th><th scope="col" class="n">Waited</th><th scope="col" class="n">Worked</th><th scope="col">Attestation</th></tr></thead><tbody>
+{{#if human.length}}<h3>Documented manual steps</h3><div class="scroll" tabindex="0" role="region" aria-label="Table that scrolls sideways"><table class="plain"><thead><tr><th scope="col">Step</th><th scope="col">Attested by</th><th scope="col" class="n">Waited</th><th scope="col" class="n">Worked</th><th scope="col">Attestation</th></tr></thead><tbody>
 {{#each human}}<tr><th scope="row">{{step}}</th><td>{{who}}</td><td class="n">{{waited}}</td><td class="n">{{worked}}</td><td>{{attestation}}</td></tr>
 {{/each}}</tbody></table></div>{{else}}<p>No documented manual step was reached.</p>{{/if}}
 <p>{{manual}}</p></section>`,

@@ -67,7 +67,7 @@ const measure = (frame) => {
     const s = style(e), large = parseFloat(s.fontSize) >= 24 || (parseFloat(s.fontSize) >= 18.66 && +s.fontWeight >= 700);
     return ratio(parse(e.closest('svg') ? s.fill : s.color), behind(e)) < (large ? 3 : 4.5);
   }).map(say);
-  const unnamed = [...doc.querySelectorAll('svg:not([aria-hidden=true]):not([aria-label]), section:not([aria-labelledby]), th:not([scope]), img:not([alt])')].map(say);
+  const unnamed = [...doc.querySelectorAll('svg:not([aria-hidden=true]):not([aria-label]), section:not([aria-labelledby]), th:not([scope]), img:not([alt]), .scroll:not([tabindex][role][aria-label])')].map(say);
   if (!doc.documentElement.lang) unnamed.push('html without lang');
   return { name: frame.title, viewport: win.innerWidth, scrollWidth: root.scrollWidth, sticksOut, faint, unnamed, headings: [...doc.querySelectorAll('h1,h2,h3,h4')].map((h) => +h.tagName[1]) };
 };
