@@ -38,8 +38,11 @@ export async function requestsTo(kubeconfig: string): Promise<Request> {
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('end', () => resolve({ status: response.statusCode ?? 0, text })).on('error', reject);
       });
       sent.setHeader('accept', 'application/json');
+      const said = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
       if (body !== undefined) sent.setHeader('content-type', contentType);
-      sent.on('error', reject).end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
+      // Node tells the length of no DELETE by itself, whose body would then be overlooked.
+      sent.setHeader('content-length', Buffer.byteLength(said));
+      sent.on('error', reject).end(said);
     });
     if (status < 200 || status > 299) throw new ApiError(status, text, `${method} ${path}`);
     return (text.startsWith('{') ? JSON.parse(text) : text) as T;
