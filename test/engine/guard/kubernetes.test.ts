@@ -28,6 +28,12 @@ describe('the boundary of a cluster', () => {
     ['another cluster behind the same address', { uid: 'uid-2', namespace: 'shop' }, /cluster uid-2; the boundary says .*uid-1/],
   ])('refuses %s', (_, over, reason) => expect(why(over)).toMatch(reason));
 
+  it('lets a namespace that is named be read, and no other, and nothing be done to it', () => {
+    expect(why({ resource: 'namespaces', name: 'shop' }, true)).toBeUndefined();
+    expect(why({ resource: 'namespaces', name: 'kube-system' }, true)).toMatch(/must be named/);
+    expect(why({ resource: 'namespaces', name: 'shop' })).toMatch(/must be named/);
+  });
+
   it('says which line would allow it', () => {
     expect(outsideKubernetes(boundary, target({ namespace: 'other' }), true)?.allow).toEqual(['boundary: { kubernetes: [{ context: drill, uid: uid-1, namespaces: ["other"] }] }']);
   });
