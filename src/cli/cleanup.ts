@@ -21,6 +21,8 @@ import { withoutSecrets, type CommandIo } from './io.js';
 import { forgetLocks } from './locks.js';
 import { secretsOf } from './prepare.js';
 import { registry } from './registry.generated.js';
+import { markedObjects } from './marked.js';
+import { readingScope } from './observe.js';
 import { Inventory, type Left } from './residue.js';
 import { conductTaken, inputsOf } from './resume.js';
 import { sealLines } from './seal-lines.js';
@@ -102,7 +104,8 @@ async function sweepFinished(taken: TakenOver, sealer: Sealer | undefined, io: C
   const shared = sharedAdapters(undefined, secrets);
   const log = await openJournal(paths.journal, options);
   let failures: CleanupFailure[];
-  const inventory = new Inventory(plan, paths, journal.world);
+  const guard = guardToEnd({ plan, world: journal.world, ownDirectories: [paths.work], protectedDirectories: [state, meta.evidenceDir], runbookDir: dirname(meta.runbook) });
+  const inventory = new Inventory(plan, paths, journal.world, () => markedObjects(journal.world, bindPorts(shared)(readingScope('inventory', guard, AbortSignal.timeout(60_000), paths.id), journal.world), paths.id));
   for (const event of log.found.events) inventory.apply(event);
   try {
     failures = await runCleanups({
@@ -111,7 +114,7 @@ async function sweepFinished(taken: TakenOver, sealer: Sealer | undefined, io: C
       registry,
       world: journal.world,
       bindPorts: bindPorts(shared),
-      guard: guardToEnd({ plan, world: journal.world, ownDirectories: [paths.work], protectedDirectories: [state, meta.evidenceDir], runbookDir: dirname(meta.runbook) }),
+      guard,
       journal: log,
       clock: systemClock(),
       log: (who, line) => io.stderr(`${who}: ${visible(line)}\n`),

@@ -33,6 +33,8 @@ import type { RunLocks } from './locks.js';
 import { operator } from './note.js';
 import { toolVersion } from './prepare.js';
 import { registry } from './registry.generated.js';
+import { markedObjects, type AskMarked } from './marked.js';
+import { readingScope } from './observe.js';
 import { Inventory, type Left } from './residue.js';
 import { openSpool, type Spool } from './spool.js';
 import type { RunPaths } from './state.js';
@@ -90,11 +92,13 @@ export async function conduct(drill: Conducting, io: CommandIo): Promise<Conduct
   const { plan, paths, takeover, bundle } = drill;
   const { secrets: redactor } = drill;
   const world = new LiveWorld();
-  const inventory = new Inventory(plan, paths, world);
   const records = new Map<string, EventOf<'evidence.recorded'>[]>();
   const journalOptions: JournalOptions = { boot: bootId(), redactor };
   const cancellation = listenForCancel(() => stopAtOnce(paths.id));
   const progress = await createProgress({ plan, stream: process.stderr, env: io.env });
+  // Bound once the guard is there.
+  let askMarked: AskMarked = () => Promise.resolve([]);
+  const inventory = new Inventory(plan, paths, world, () => askMarked());
   let journal: Journal | undefined;
   let spool: Spool | undefined;
   let kept: Conducted['kept'] = null;
@@ -128,6 +132,7 @@ export async function conduct(drill: Conducting, io: CommandIo): Promise<Conduct
       else await append('operator.attached', { who: message.who, host: message.host });
     });
     const mailbox = spool;
+    askMarked = () => markedObjects(world, bindPorts(shared)(readingScope('inventory', guard, AbortSignal.timeout(60_000), paths.id), world), paths.id);
     const boundary = boundaryCheck({ runId: paths.id, environment: plan.binding.environment, guard, postgres: shared.postgres });
     const hooks: DrillHooks = {
       ...(drill.preflight === undefined ? {} : { preflight: drill.preflight(guard, shared) }),

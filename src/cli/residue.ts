@@ -12,6 +12,7 @@ import type { OwnedRelations } from '../clients/postgres/owned.js';
 import { serverProcesses } from '../clients/postgres/processes.js';
 import { processesWith } from '../clients/process/identity.js';
 import { claimKey, locksFolder } from './locks.js';
+import type { AskMarked } from './marked.js';
 import type { RunPaths } from './state.js';
 
 export interface Left {
@@ -34,8 +35,8 @@ const connectMs = 1_000;
 
 /**
  * What a run has made, from its events, and what of it is still there: processes that bear its name, folders by their
- * identity, ports where something answers, locks, and what its role owns in databases that were there before and did not
- * own at the start.
+ * identity, ports where something answers, locks, what its role owns in databases that were there before and did not
+ * own at the start, and what bears its mark in AWS.
  */
 export class Inventory {
   readonly #made = new Map<string, Made[]>();
@@ -43,7 +44,7 @@ export class Inventory {
   /** What the last look found. */
   left: readonly Left[] = [];
 
-  constructor(private readonly plan: Plan, private readonly paths: RunPaths, private readonly world: World) {}
+  constructor(private readonly plan: Plan, private readonly paths: RunPaths, private readonly world: World, private readonly askMarked: AskMarked) {}
 
   apply(event: DrillEvent): void {
     if (event.type === 'cleanup.deferred') {
@@ -68,6 +69,7 @@ export class Inventory {
       ...(await this.#folders(new Set(kept.map((cleanup) => cleanup.id)))),
       ...(await this.#ports(keptConnections)),
       ...(await this.#relations(kept.length > 0)),
+      ...(await this.#marked(kept.length > 0)),
       ...(await locksOf(locksFolder(state), id)).filter(({ holder }) => holder.key !== claimKey(id)).map(({ path, holder }) => ({ system: 'lock', object: holder.key, remedy: `rm ${path}` })),
     ];
     this.left = left;
@@ -107,6 +109,11 @@ export class Inventory {
     ];
     const answers = await Promise.all(places.map(async (place) => ((await answersAt(place.host, place.port)) ? [place] : [])));
     return answers.flat().map(({ system, host, port }) => ({ system, object: `something still listens on ${host}:${port}`, remedy: `find it with: ss -ltnp 'sport = :${port}'` }));
+  }
+
+  async #marked(keepsTargets: boolean): Promise<Left[]> {
+    const found = await this.askMarked();
+    return found.filter(({ connection }) => !keepsTargets || this.world.connections.get(connection)?.role !== 'target').map(({ system, object, remedy }) => ({ system, object, remedy }));
   }
 
   async #relations(keepsTargets: boolean): Promise<Left[]> {

@@ -2,9 +2,11 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["url"],"properties":{"url":{"type":"string","minLength":1,"description":"http:// or https://, without user and password"},"method":{"enum":["GET","HEAD","OPTIONS","POST","PUT","PATCH","DELETE"],"default":"GET"},"headers":{"type":"object","description":"Request headers","additionalProperties":{"type":"string"}},"body":{"type":"string"},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"For the whole exchange; default 10s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"expect":{"type":"object","properties":{"status":{"type":"integer","minimum":100,"maximum":599,"default":200},"bodyContains":{"type":"string","minLength":1,"description":"Text in the first 64 KiB of the body"},"json":{"type":"object","description":"Values in the JSON body by dotted path: `{ status.database: up }`; array members by index","additionalProperties":true}},"additionalProperties":false},"health":{"type":"string","minLength":1,"description":"Name of the health check that the answer decides"}},"additionalProperties":false};
-const func1 = require("ajv/dist/runtime/ucs2length").default;
-const pattern4 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{"url":{"type":"string","minLength":1,"description":"http:// or https://, without user and password"},"endpoint":{"type":"string","minLength":1,"description":"Instead of `url`: the address that clients use, wherever it leads now"},"scheme":{"enum":["http","https"],"default":"http","description":"Of an endpoint"},"path":{"type":"string","pattern":"^/","description":"At an endpoint; default /"},"method":{"enum":["GET","HEAD","OPTIONS","POST","PUT","PATCH","DELETE"],"default":"GET"},"headers":{"type":"object","description":"Request headers","additionalProperties":{"type":"string"}},"body":{"type":"string"},"timeout":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","description":"For the whole exchange; default 10s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","examples":["30s","15m"]},"expect":{"type":"object","properties":{"status":{"type":"integer","minimum":100,"maximum":599,"default":200},"bodyContains":{"type":"string","minLength":1,"description":"Text in the first 64 KiB of the body"},"json":{"type":"object","description":"Values in the JSON body by dotted path: `{ status.database: up }`; array members by index","additionalProperties":true}},"additionalProperties":false},"health":{"type":"string","minLength":1,"description":"Name of the health check that the answer decides"}},"additionalProperties":false};
+const func1 = Object.prototype.hasOwnProperty;
+const func2 = require("ajv/dist/runtime/ucs2length").default;
+const pattern4 = new RegExp("^/", "u");
+const pattern5 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -17,8 +19,9 @@ if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.url === undefined){
-const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "url"},message:"must have required property '"+"url"+"'",schema:schema31.required,parentSchema:schema31,data};
+for(const key0 in data){
+if(!(func1.call(schema31.properties, key0))){
+const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err0];
 }
@@ -27,9 +30,12 @@ vErrors.push(err0);
 }
 errors++;
 }
-for(const key0 in data){
-if(!(((((((key0 === "url") || (key0 === "method")) || (key0 === "headers")) || (key0 === "body")) || (key0 === "timeout")) || (key0 === "expect")) || (key0 === "health"))){
-const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
+}
+if(data.url !== undefined){
+let data0 = data.url;
+if(typeof data0 === "string"){
+if(func2(data0) < 1){
+const err1 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.url,data:data0};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -39,11 +45,8 @@ vErrors.push(err1);
 errors++;
 }
 }
-if(data.url !== undefined){
-let data0 = data.url;
-if(typeof data0 === "string"){
-if(func1(data0) < 1){
-const err2 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.url,data:data0};
+else {
+const err2 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.url.type,parentSchema:schema31.properties.url,data:data0};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -53,8 +56,11 @@ vErrors.push(err2);
 errors++;
 }
 }
-else {
-const err3 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.url.type,parentSchema:schema31.properties.url,data:data0};
+if(data.endpoint !== undefined){
+let data1 = data.endpoint;
+if(typeof data1 === "string"){
+if(func2(data1) < 1){
+const err3 = {instancePath:instancePath+"/endpoint",schemaPath:"#/properties/endpoint/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.endpoint,data:data1};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -64,10 +70,8 @@ vErrors.push(err3);
 errors++;
 }
 }
-if(data.method !== undefined){
-let data1 = data.method;
-if(!(((((((data1 === "GET") || (data1 === "HEAD")) || (data1 === "OPTIONS")) || (data1 === "POST")) || (data1 === "PUT")) || (data1 === "PATCH")) || (data1 === "DELETE"))){
-const err4 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema31.properties.method.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.method.enum,parentSchema:schema31.properties.method,data:data1};
+else {
+const err4 = {instancePath:instancePath+"/endpoint",schemaPath:"#/properties/endpoint/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.endpoint.type,parentSchema:schema31.properties.endpoint,data:data1};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -77,13 +81,10 @@ vErrors.push(err4);
 errors++;
 }
 }
-if(data.headers !== undefined){
-let data2 = data.headers;
-if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
-for(const key1 in data2){
-let data3 = data2[key1];
-if(typeof data3 !== "string"){
-const err5 = {instancePath:instancePath+"/headers/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/headers/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.headers.additionalProperties.type,parentSchema:schema31.properties.headers.additionalProperties,data:data3};
+if(data.scheme !== undefined){
+let data2 = data.scheme;
+if(!((data2 === "http") || (data2 === "https"))){
+const err5 = {instancePath:instancePath+"/scheme",schemaPath:"#/properties/scheme/enum",keyword:"enum",params:{allowedValues: schema31.properties.scheme.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.scheme.enum,parentSchema:schema31.properties.scheme,data:data2};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -93,9 +94,11 @@ vErrors.push(err5);
 errors++;
 }
 }
-}
-else {
-const err6 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.headers.type,parentSchema:schema31.properties.headers,data:data2};
+if(data.path !== undefined){
+let data3 = data.path;
+if(typeof data3 === "string"){
+if(!pattern4.test(data3)){
+const err6 = {instancePath:instancePath+"/path",schemaPath:"#/properties/path/pattern",keyword:"pattern",params:{pattern: "^/"},message:"must match pattern \""+"^/"+"\"",schema:"^/",parentSchema:schema31.properties.path,data:data3};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -105,10 +108,8 @@ vErrors.push(err6);
 errors++;
 }
 }
-if(data.body !== undefined){
-let data4 = data.body;
-if(typeof data4 !== "string"){
-const err7 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.body.type,parentSchema:schema31.properties.body,data:data4};
+else {
+const err7 = {instancePath:instancePath+"/path",schemaPath:"#/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.path.type,parentSchema:schema31.properties.path,data:data3};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -118,11 +119,10 @@ vErrors.push(err7);
 errors++;
 }
 }
-if(data.timeout !== undefined){
-let data5 = data.timeout;
-if(typeof data5 === "string"){
-if(!pattern4.test(data5)){
-const err8 = {instancePath:instancePath+"/timeout",schemaPath:"#/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.timeout,data:data5};
+if(data.method !== undefined){
+let data4 = data.method;
+if(!(((((((data4 === "GET") || (data4 === "HEAD")) || (data4 === "OPTIONS")) || (data4 === "POST")) || (data4 === "PUT")) || (data4 === "PATCH")) || (data4 === "DELETE"))){
+const err8 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema31.properties.method.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.method.enum,parentSchema:schema31.properties.method,data:data4};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -132,8 +132,13 @@ vErrors.push(err8);
 errors++;
 }
 }
-else {
-const err9 = {instancePath:instancePath+"/timeout",schemaPath:"#/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.timeout.type,parentSchema:schema31.properties.timeout,data:data5};
+if(data.headers !== undefined){
+let data5 = data.headers;
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+for(const key1 in data5){
+let data6 = data5[key1];
+if(typeof data6 !== "string"){
+const err9 = {instancePath:instancePath+"/headers/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/headers/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.headers.additionalProperties.type,parentSchema:schema31.properties.headers.additionalProperties,data:data6};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -143,12 +148,9 @@ vErrors.push(err9);
 errors++;
 }
 }
-if(data.expect !== undefined){
-let data6 = data.expect;
-if(data6 && typeof data6 == "object" && !Array.isArray(data6)){
-for(const key2 in data6){
-if(!(((key2 === "status") || (key2 === "bodyContains")) || (key2 === "json"))){
-const err10 = {instancePath:instancePath+"/expect",schemaPath:"#/properties/expect/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.expect,data:data6};
+}
+else {
+const err10 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.headers.type,parentSchema:schema31.properties.headers,data:data5};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -158,10 +160,10 @@ vErrors.push(err10);
 errors++;
 }
 }
-if(data6.status !== undefined){
-let data7 = data6.status;
-if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
-const err11 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/properties/status/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.expect.properties.status.type,parentSchema:schema31.properties.expect.properties.status,data:data7};
+if(data.body !== undefined){
+let data7 = data.body;
+if(typeof data7 !== "string"){
+const err11 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.body.type,parentSchema:schema31.properties.body,data:data7};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -170,9 +172,12 @@ vErrors.push(err11);
 }
 errors++;
 }
-if((typeof data7 == "number") && (isFinite(data7))){
-if(data7 > 599 || isNaN(data7)){
-const err12 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/properties/status/maximum",keyword:"maximum",params:{comparison: "<=", limit: 599},message:"must be <= 599",schema:599,parentSchema:schema31.properties.expect.properties.status,data:data7};
+}
+if(data.timeout !== undefined){
+let data8 = data.timeout;
+if(typeof data8 === "string"){
+if(!pattern5.test(data8)){
+const err12 = {instancePath:instancePath+"/timeout",schemaPath:"#/properties/timeout/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.timeout,data:data8};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -181,8 +186,9 @@ vErrors.push(err12);
 }
 errors++;
 }
-if(data7 < 100 || isNaN(data7)){
-const err13 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/properties/status/minimum",keyword:"minimum",params:{comparison: ">=", limit: 100},message:"must be >= 100",schema:100,parentSchema:schema31.properties.expect.properties.status,data:data7};
+}
+else {
+const err13 = {instancePath:instancePath+"/timeout",schemaPath:"#/properties/timeout/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.timeout.type,parentSchema:schema31.properties.timeout,data:data8};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -192,12 +198,12 @@ vErrors.push(err13);
 errors++;
 }
 }
-}
-if(data6.bodyContains !== undefined){
-let data8 = data6.bodyContains;
-if(typeof data8 === "string"){
-if(func1(data8) < 1){
-const err14 = {instancePath:instancePath+"/expect/bodyContains",schemaPath:"#/properties/expect/properties/bodyContains/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.expect.properties.bodyContains,data:data8};
+if(data.expect !== undefined){
+let data9 = data.expect;
+if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
+for(const key2 in data9){
+if(!(((key2 === "status") || (key2 === "bodyContains")) || (key2 === "json"))){
+const err14 = {instancePath:instancePath+"/expect",schemaPath:"#/properties/expect/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.expect,data:data9};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -207,8 +213,10 @@ vErrors.push(err14);
 errors++;
 }
 }
-else {
-const err15 = {instancePath:instancePath+"/expect/bodyContains",schemaPath:"#/properties/expect/properties/bodyContains/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.expect.properties.bodyContains.type,parentSchema:schema31.properties.expect.properties.bodyContains,data:data8};
+if(data9.status !== undefined){
+let data10 = data9.status;
+if(!(((typeof data10 == "number") && (!(data10 % 1) && !isNaN(data10))) && (isFinite(data10)))){
+const err15 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/properties/status/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.expect.properties.status.type,parentSchema:schema31.properties.expect.properties.status,data:data10};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -217,13 +225,9 @@ vErrors.push(err15);
 }
 errors++;
 }
-}
-if(data6.json !== undefined){
-let data9 = data6.json;
-if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
-}
-else {
-const err16 = {instancePath:instancePath+"/expect/json",schemaPath:"#/properties/expect/properties/json/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.expect.properties.json.type,parentSchema:schema31.properties.expect.properties.json,data:data9};
+if((typeof data10 == "number") && (isFinite(data10))){
+if(data10 > 599 || isNaN(data10)){
+const err16 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/properties/status/maximum",keyword:"maximum",params:{comparison: "<=", limit: 599},message:"must be <= 599",schema:599,parentSchema:schema31.properties.expect.properties.status,data:data10};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -232,10 +236,8 @@ vErrors.push(err16);
 }
 errors++;
 }
-}
-}
-else {
-const err17 = {instancePath:instancePath+"/expect",schemaPath:"#/properties/expect/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.expect.type,parentSchema:schema31.properties.expect,data:data6};
+if(data10 < 100 || isNaN(data10)){
+const err17 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/properties/status/minimum",keyword:"minimum",params:{comparison: ">=", limit: 100},message:"must be >= 100",schema:100,parentSchema:schema31.properties.expect.properties.status,data:data10};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -245,11 +247,12 @@ vErrors.push(err17);
 errors++;
 }
 }
-if(data.health !== undefined){
-let data10 = data.health;
-if(typeof data10 === "string"){
-if(func1(data10) < 1){
-const err18 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.health,data:data10};
+}
+if(data9.bodyContains !== undefined){
+let data11 = data9.bodyContains;
+if(typeof data11 === "string"){
+if(func2(data11) < 1){
+const err18 = {instancePath:instancePath+"/expect/bodyContains",schemaPath:"#/properties/expect/properties/bodyContains/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.expect.properties.bodyContains,data:data11};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -260,7 +263,7 @@ errors++;
 }
 }
 else {
-const err19 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.health.type,parentSchema:schema31.properties.health,data:data10};
+const err19 = {instancePath:instancePath+"/expect/bodyContains",schemaPath:"#/properties/expect/properties/bodyContains/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.expect.properties.bodyContains.type,parentSchema:schema31.properties.expect.properties.bodyContains,data:data11};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -270,14 +273,66 @@ vErrors.push(err19);
 errors++;
 }
 }
+if(data9.json !== undefined){
+let data12 = data9.json;
+if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
 }
 else {
-const err20 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+const err20 = {instancePath:instancePath+"/expect/json",schemaPath:"#/properties/expect/properties/json/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.expect.properties.json.type,parentSchema:schema31.properties.expect.properties.json,data:data12};
 if(vErrors === null){
 vErrors = [err20];
 }
 else {
 vErrors.push(err20);
+}
+errors++;
+}
+}
+}
+else {
+const err21 = {instancePath:instancePath+"/expect",schemaPath:"#/properties/expect/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.expect.type,parentSchema:schema31.properties.expect,data:data9};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+if(data.health !== undefined){
+let data13 = data.health;
+if(typeof data13 === "string"){
+if(func2(data13) < 1){
+const err22 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.health,data:data13};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+else {
+const err23 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.health.type,parentSchema:schema31.properties.health,data:data13};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+}
+}
+else {
+const err24 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
 }
 errors++;
 }

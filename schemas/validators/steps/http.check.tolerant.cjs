@@ -2,10 +2,12 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["url"],"properties":{"url":{"description":"http:// or https://, without user and password","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"http:// or https://, without user and password"}},"method":{"default":"GET","if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["GET","HEAD","OPTIONS","POST","PUT","PATCH","DELETE"]}},"headers":{"description":"Request headers","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","additionalProperties":{"type":"string"},"description":"Request headers"}},"body":{"type":"string"},"timeout":{"description":"For the whole exchange; default 10s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","examples":["30s","15m"],"description":"For the whole exchange; default 10s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d."}},"expect":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","properties":{"status":{"default":200,"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"integer","minimum":100,"maximum":599}},"bodyContains":{"description":"Text in the first 64 KiB of the body","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"Text in the first 64 KiB of the body"}},"json":{"description":"Values in the JSON body by dotted path: `{ status.database: up }`; array members by index","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","additionalProperties":true,"description":"Values in the JSON body by dotted path: `{ status.database: up }`; array members by index"}}},"additionalProperties":false}},"health":{"description":"Name of the health check that the answer decides","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"Name of the health check that the answer decides"}}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{"url":{"description":"http:// or https://, without user and password","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"http:// or https://, without user and password"}},"endpoint":{"description":"Instead of `url`: the address that clients use, wherever it leads now","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"Instead of `url`: the address that clients use, wherever it leads now"}},"scheme":{"description":"Of an endpoint","default":"http","if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["http","https"],"description":"Of an endpoint"}},"path":{"description":"At an endpoint; default /","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","pattern":"^/","description":"At an endpoint; default /"}},"method":{"default":"GET","if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["GET","HEAD","OPTIONS","POST","PUT","PATCH","DELETE"]}},"headers":{"description":"Request headers","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","additionalProperties":{"type":"string"},"description":"Request headers"}},"body":{"type":"string"},"timeout":{"description":"For the whole exchange; default 10s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d.","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","pattern":"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$","examples":["30s","15m"],"description":"For the whole exchange; default 10s. A duration: 0, 200ms, 30s, 15m, 1h30m, 2d."}},"expect":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","properties":{"status":{"default":200,"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"integer","minimum":100,"maximum":599}},"bodyContains":{"description":"Text in the first 64 KiB of the body","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"Text in the first 64 KiB of the body"}},"json":{"description":"Values in the JSON body by dotted path: `{ status.database: up }`; array members by index","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","additionalProperties":true,"description":"Values in the JSON body by dotted path: `{ status.database: up }`; array members by index"}}},"additionalProperties":false}},"health":{"description":"Name of the health check that the answer decides","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"Name of the health check that the answer decides"}}},"additionalProperties":false};
+const func1 = Object.prototype.hasOwnProperty;
+const func2 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("\\{\\{", "u");
-const pattern8 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
-const func1 = require("ajv/dist/runtime/ucs2length").default;
+const pattern8 = new RegExp("^/", "u");
+const pattern12 = new RegExp("^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -18,24 +20,14 @@ if(evaluated0.dynamicItems){
 evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
-if(data.url === undefined){
-const err0 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "url"},message:"must have required property '"+"url"+"'",schema:schema31.required,parentSchema:schema31,data};
+for(const key0 in data){
+if(!(func1.call(schema31.properties, key0))){
+const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err0];
 }
 else {
 vErrors.push(err0);
-}
-errors++;
-}
-for(const key0 in data){
-if(!(((((((key0 === "url") || (key0 === "method")) || (key0 === "headers")) || (key0 === "body")) || (key0 === "timeout")) || (key0 === "expect")) || (key0 === "health"))){
-const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
-if(vErrors === null){
-vErrors = [err1];
-}
-else {
-vErrors.push(err1);
 }
 errors++;
 }
@@ -48,23 +40,23 @@ const _errs4 = errors;
 if(errors === _errs4){
 if(typeof data0 === "string"){
 if(!pattern4.test(data0)){
+const err1 = {};
+if(vErrors === null){
+vErrors = [err1];
+}
+else {
+vErrors.push(err1);
+}
+errors++;
+}
+}
+else {
 const err2 = {};
 if(vErrors === null){
 vErrors = [err2];
 }
 else {
 vErrors.push(err2);
-}
-errors++;
-}
-}
-else {
-const err3 = {};
-if(vErrors === null){
-vErrors = [err3];
-}
-else {
-vErrors.push(err3);
 }
 errors++;
 }
@@ -82,8 +74,19 @@ vErrors = null;
 if(!_valid0){
 const _errs6 = errors;
 if(typeof data0 === "string"){
-if(func1(data0) < 1){
-const err4 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.url.else,data:data0};
+if(func2(data0) < 1){
+const err3 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.url.else,data:data0};
+if(vErrors === null){
+vErrors = [err3];
+}
+else {
+vErrors.push(err3);
+}
+errors++;
+}
+}
+else {
+const err4 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.url.else.type,parentSchema:schema31.properties.url.else,data:data0};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -92,9 +95,11 @@ vErrors.push(err4);
 }
 errors++;
 }
+var _valid0 = _errs6 === errors;
+valid1 = _valid0;
 }
-else {
-const err5 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.url.else.type,parentSchema:schema31.properties.url.else,data:data0};
+if(!valid1){
+const err5 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.url.if,parentSchema:schema31.properties.url,data:data0};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -103,11 +108,16 @@ vErrors.push(err5);
 }
 errors++;
 }
-var _valid0 = _errs6 === errors;
-valid1 = _valid0;
 }
-if(!valid1){
-const err6 = {instancePath:instancePath+"/url",schemaPath:"#/properties/url/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.url.if,parentSchema:schema31.properties.url,data:data0};
+if(data.endpoint !== undefined){
+let data1 = data.endpoint;
+const _errs9 = errors;
+let valid2 = true;
+const _errs10 = errors;
+if(errors === _errs10){
+if(typeof data1 === "string"){
+if(!pattern4.test(data1)){
+const err6 = {};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -117,31 +127,13 @@ vErrors.push(err6);
 errors++;
 }
 }
-if(data.method !== undefined){
-let data1 = data.method;
-const _errs9 = errors;
-let valid2 = true;
-const _errs10 = errors;
-if(errors === _errs10){
-if(typeof data1 === "string"){
-if(!pattern4.test(data1)){
+else {
 const err7 = {};
 if(vErrors === null){
 vErrors = [err7];
 }
 else {
 vErrors.push(err7);
-}
-errors++;
-}
-}
-else {
-const err8 = {};
-if(vErrors === null){
-vErrors = [err8];
-}
-else {
-vErrors.push(err8);
 }
 errors++;
 }
@@ -158,8 +150,20 @@ vErrors = null;
 }
 if(!_valid1){
 const _errs12 = errors;
-if(!(((((((data1 === "GET") || (data1 === "HEAD")) || (data1 === "OPTIONS")) || (data1 === "POST")) || (data1 === "PUT")) || (data1 === "PATCH")) || (data1 === "DELETE"))){
-const err9 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.method.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.method.else.enum,parentSchema:schema31.properties.method.else,data:data1};
+if(typeof data1 === "string"){
+if(func2(data1) < 1){
+const err8 = {instancePath:instancePath+"/endpoint",schemaPath:"#/properties/endpoint/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.endpoint.else,data:data1};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+else {
+const err9 = {instancePath:instancePath+"/endpoint",schemaPath:"#/properties/endpoint/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.endpoint.else.type,parentSchema:schema31.properties.endpoint.else,data:data1};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -172,7 +176,7 @@ var _valid1 = _errs12 === errors;
 valid2 = _valid1;
 }
 if(!valid2){
-const err10 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.method.if,parentSchema:schema31.properties.method,data:data1};
+const err10 = {instancePath:instancePath+"/endpoint",schemaPath:"#/properties/endpoint/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.endpoint.if,parentSchema:schema31.properties.endpoint,data:data1};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -182,12 +186,12 @@ vErrors.push(err10);
 errors++;
 }
 }
-if(data.headers !== undefined){
-let data2 = data.headers;
-const _errs14 = errors;
-let valid3 = true;
+if(data.scheme !== undefined){
+let data2 = data.scheme;
 const _errs15 = errors;
-if(errors === _errs15){
+let valid3 = true;
+const _errs16 = errors;
+if(errors === _errs16){
 if(typeof data2 === "string"){
 if(!pattern4.test(data2)){
 const err11 = {};
@@ -211,23 +215,20 @@ vErrors.push(err12);
 errors++;
 }
 }
-var _valid2 = _errs15 === errors;
-errors = _errs14;
+var _valid2 = _errs16 === errors;
+errors = _errs15;
 if(vErrors !== null){
-if(_errs14){
-vErrors.length = _errs14;
+if(_errs15){
+vErrors.length = _errs15;
 }
 else {
 vErrors = null;
 }
 }
 if(!_valid2){
-const _errs17 = errors;
-if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
-for(const key1 in data2){
-let data3 = data2[key1];
-if(typeof data3 !== "string"){
-const err13 = {instancePath:instancePath+"/headers/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/headers/else/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.headers.else.additionalProperties.type,parentSchema:schema31.properties.headers.else.additionalProperties,data:data3};
+const _errs18 = errors;
+if(!((data2 === "http") || (data2 === "https"))){
+const err13 = {instancePath:instancePath+"/scheme",schemaPath:"#/properties/scheme/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.scheme.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.scheme.else.enum,parentSchema:schema31.properties.scheme.else,data:data2};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -236,10 +237,11 @@ vErrors.push(err13);
 }
 errors++;
 }
+var _valid2 = _errs18 === errors;
+valid3 = _valid2;
 }
-}
-else {
-const err14 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.headers.else.type,parentSchema:schema31.properties.headers.else,data:data2};
+if(!valid3){
+const err14 = {instancePath:instancePath+"/scheme",schemaPath:"#/properties/scheme/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.scheme.if,parentSchema:schema31.properties.scheme,data:data2};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -248,11 +250,16 @@ vErrors.push(err14);
 }
 errors++;
 }
-var _valid2 = _errs17 === errors;
-valid3 = _valid2;
 }
-if(!valid3){
-const err15 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.headers.if,parentSchema:schema31.properties.headers,data:data2};
+if(data.path !== undefined){
+let data3 = data.path;
+const _errs20 = errors;
+let valid4 = true;
+const _errs21 = errors;
+if(errors === _errs21){
+if(typeof data3 === "string"){
+if(!pattern4.test(data3)){
+const err15 = {};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -262,10 +269,8 @@ vErrors.push(err15);
 errors++;
 }
 }
-if(data.body !== undefined){
-let data4 = data.body;
-if(typeof data4 !== "string"){
-const err16 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.body.type,parentSchema:schema31.properties.body,data:data4};
+else {
+const err16 = {};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -275,15 +280,21 @@ vErrors.push(err16);
 errors++;
 }
 }
-if(data.timeout !== undefined){
-let data5 = data.timeout;
-const _errs25 = errors;
-let valid5 = true;
-const _errs26 = errors;
-if(errors === _errs26){
-if(typeof data5 === "string"){
-if(!pattern4.test(data5)){
-const err17 = {};
+var _valid3 = _errs21 === errors;
+errors = _errs20;
+if(vErrors !== null){
+if(_errs20){
+vErrors.length = _errs20;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid3){
+const _errs23 = errors;
+if(typeof data3 === "string"){
+if(!pattern8.test(data3)){
+const err17 = {instancePath:instancePath+"/path",schemaPath:"#/properties/path/else/pattern",keyword:"pattern",params:{pattern: "^/"},message:"must match pattern \""+"^/"+"\"",schema:"^/",parentSchema:schema31.properties.path.else,data:data3};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -294,7 +305,7 @@ errors++;
 }
 }
 else {
-const err18 = {};
+const err18 = {instancePath:instancePath+"/path",schemaPath:"#/properties/path/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.path.else.type,parentSchema:schema31.properties.path.else,data:data3};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -303,22 +314,11 @@ vErrors.push(err18);
 }
 errors++;
 }
+var _valid3 = _errs23 === errors;
+valid4 = _valid3;
 }
-var _valid3 = _errs26 === errors;
-errors = _errs25;
-if(vErrors !== null){
-if(_errs25){
-vErrors.length = _errs25;
-}
-else {
-vErrors = null;
-}
-}
-if(!_valid3){
-const _errs28 = errors;
-if(typeof data5 === "string"){
-if(!pattern8.test(data5)){
-const err19 = {instancePath:instancePath+"/timeout",schemaPath:"#/properties/timeout/else/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.timeout.else,data:data5};
+if(!valid4){
+const err19 = {instancePath:instancePath+"/path",schemaPath:"#/properties/path/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.path.if,parentSchema:schema31.properties.path,data:data3};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -328,8 +328,15 @@ vErrors.push(err19);
 errors++;
 }
 }
-else {
-const err20 = {instancePath:instancePath+"/timeout",schemaPath:"#/properties/timeout/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.timeout.else.type,parentSchema:schema31.properties.timeout.else,data:data5};
+if(data.method !== undefined){
+let data4 = data.method;
+const _errs26 = errors;
+let valid5 = true;
+const _errs27 = errors;
+if(errors === _errs27){
+if(typeof data4 === "string"){
+if(!pattern4.test(data4)){
+const err20 = {};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -338,11 +345,9 @@ vErrors.push(err20);
 }
 errors++;
 }
-var _valid3 = _errs28 === errors;
-valid5 = _valid3;
 }
-if(!valid5){
-const err21 = {instancePath:instancePath+"/timeout",schemaPath:"#/properties/timeout/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.timeout.if,parentSchema:schema31.properties.timeout,data:data5};
+else {
+const err21 = {};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -352,15 +357,20 @@ vErrors.push(err21);
 errors++;
 }
 }
-if(data.expect !== undefined){
-let data6 = data.expect;
-const _errs31 = errors;
-let valid6 = true;
-const _errs32 = errors;
-if(errors === _errs32){
-if(typeof data6 === "string"){
-if(!pattern4.test(data6)){
-const err22 = {};
+var _valid4 = _errs27 === errors;
+errors = _errs26;
+if(vErrors !== null){
+if(_errs26){
+vErrors.length = _errs26;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid4){
+const _errs29 = errors;
+if(!(((((((data4 === "GET") || (data4 === "HEAD")) || (data4 === "OPTIONS")) || (data4 === "POST")) || (data4 === "PUT")) || (data4 === "PATCH")) || (data4 === "DELETE"))){
+const err22 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.method.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.method.else.enum,parentSchema:schema31.properties.method.else,data:data4};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -369,9 +379,11 @@ vErrors.push(err22);
 }
 errors++;
 }
+var _valid4 = _errs29 === errors;
+valid5 = _valid4;
 }
-else {
-const err23 = {};
+if(!valid5){
+const err23 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.method.if,parentSchema:schema31.properties.method,data:data4};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -381,22 +393,15 @@ vErrors.push(err23);
 errors++;
 }
 }
-var _valid4 = _errs32 === errors;
-errors = _errs31;
-if(vErrors !== null){
-if(_errs31){
-vErrors.length = _errs31;
-}
-else {
-vErrors = null;
-}
-}
-if(!_valid4){
-const _errs34 = errors;
-if(data6 && typeof data6 == "object" && !Array.isArray(data6)){
-for(const key2 in data6){
-if(!(((key2 === "status") || (key2 === "bodyContains")) || (key2 === "json"))){
-const err24 = {instancePath:instancePath+"/expect",schemaPath:"#/properties/expect/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.expect.else,data:data6};
+if(data.headers !== undefined){
+let data5 = data.headers;
+const _errs31 = errors;
+let valid6 = true;
+const _errs32 = errors;
+if(errors === _errs32){
+if(typeof data5 === "string"){
+if(!pattern4.test(data5)){
+const err24 = {};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -406,14 +411,7 @@ vErrors.push(err24);
 errors++;
 }
 }
-if(data6.status !== undefined){
-let data7 = data6.status;
-const _errs38 = errors;
-let valid8 = true;
-const _errs39 = errors;
-if(errors === _errs39){
-if(typeof data7 === "string"){
-if(!pattern4.test(data7)){
+else {
 const err25 = {};
 if(vErrors === null){
 vErrors = [err25];
@@ -424,8 +422,23 @@ vErrors.push(err25);
 errors++;
 }
 }
+var _valid5 = _errs32 === errors;
+errors = _errs31;
+if(vErrors !== null){
+if(_errs31){
+vErrors.length = _errs31;
+}
 else {
-const err26 = {};
+vErrors = null;
+}
+}
+if(!_valid5){
+const _errs34 = errors;
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+for(const key1 in data5){
+let data6 = data5[key1];
+if(typeof data6 !== "string"){
+const err26 = {instancePath:instancePath+"/headers/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/headers/else/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.headers.else.additionalProperties.type,parentSchema:schema31.properties.headers.else.additionalProperties,data:data6};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -435,20 +448,9 @@ vErrors.push(err26);
 errors++;
 }
 }
-var _valid5 = _errs39 === errors;
-errors = _errs38;
-if(vErrors !== null){
-if(_errs38){
-vErrors.length = _errs38;
 }
 else {
-vErrors = null;
-}
-}
-if(!_valid5){
-const _errs41 = errors;
-if(!(((typeof data7 == "number") && (!(data7 % 1) && !isNaN(data7))) && (isFinite(data7)))){
-const err27 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/else/properties/status/else/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.expect.else.properties.status.else.type,parentSchema:schema31.properties.expect.else.properties.status.else,data:data7};
+const err27 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.headers.else.type,parentSchema:schema31.properties.headers.else,data:data5};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -457,9 +459,11 @@ vErrors.push(err27);
 }
 errors++;
 }
-if((typeof data7 == "number") && (isFinite(data7))){
-if(data7 > 599 || isNaN(data7)){
-const err28 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/else/properties/status/else/maximum",keyword:"maximum",params:{comparison: "<=", limit: 599},message:"must be <= 599",schema:599,parentSchema:schema31.properties.expect.else.properties.status.else,data:data7};
+var _valid5 = _errs34 === errors;
+valid6 = _valid5;
+}
+if(!valid6){
+const err28 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.headers.if,parentSchema:schema31.properties.headers,data:data5};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -468,8 +472,11 @@ vErrors.push(err28);
 }
 errors++;
 }
-if(data7 < 100 || isNaN(data7)){
-const err29 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/else/properties/status/else/minimum",keyword:"minimum",params:{comparison: ">=", limit: 100},message:"must be >= 100",schema:100,parentSchema:schema31.properties.expect.else.properties.status.else,data:data7};
+}
+if(data.body !== undefined){
+let data7 = data.body;
+if(typeof data7 !== "string"){
+const err29 = {instancePath:instancePath+"/body",schemaPath:"#/properties/body/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.body.type,parentSchema:schema31.properties.body,data:data7};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -479,11 +486,15 @@ vErrors.push(err29);
 errors++;
 }
 }
-var _valid5 = _errs41 === errors;
-valid8 = _valid5;
-}
-if(!valid8){
-const err30 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/else/properties/status/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.expect.else.properties.status.if,parentSchema:schema31.properties.expect.else.properties.status,data:data7};
+if(data.timeout !== undefined){
+let data8 = data.timeout;
+const _errs42 = errors;
+let valid8 = true;
+const _errs43 = errors;
+if(errors === _errs43){
+if(typeof data8 === "string"){
+if(!pattern4.test(data8)){
+const err30 = {};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -493,14 +504,7 @@ vErrors.push(err30);
 errors++;
 }
 }
-if(data6.bodyContains !== undefined){
-let data8 = data6.bodyContains;
-const _errs44 = errors;
-let valid9 = true;
-const _errs45 = errors;
-if(errors === _errs45){
-if(typeof data8 === "string"){
-if(!pattern4.test(data8)){
+else {
 const err31 = {};
 if(vErrors === null){
 vErrors = [err31];
@@ -511,8 +515,21 @@ vErrors.push(err31);
 errors++;
 }
 }
+var _valid6 = _errs43 === errors;
+errors = _errs42;
+if(vErrors !== null){
+if(_errs42){
+vErrors.length = _errs42;
+}
 else {
-const err32 = {};
+vErrors = null;
+}
+}
+if(!_valid6){
+const _errs45 = errors;
+if(typeof data8 === "string"){
+if(!pattern12.test(data8)){
+const err32 = {instancePath:instancePath+"/timeout",schemaPath:"#/properties/timeout/else/pattern",keyword:"pattern",params:{pattern: "^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"},message:"must match pattern \""+"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$"+"\"",schema:"^(0|(?=\\d)(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",parentSchema:schema31.properties.timeout.else,data:data8};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -522,21 +539,8 @@ vErrors.push(err32);
 errors++;
 }
 }
-var _valid6 = _errs45 === errors;
-errors = _errs44;
-if(vErrors !== null){
-if(_errs44){
-vErrors.length = _errs44;
-}
 else {
-vErrors = null;
-}
-}
-if(!_valid6){
-const _errs47 = errors;
-if(typeof data8 === "string"){
-if(func1(data8) < 1){
-const err33 = {instancePath:instancePath+"/expect/bodyContains",schemaPath:"#/properties/expect/else/properties/bodyContains/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.expect.else.properties.bodyContains.else,data:data8};
+const err33 = {instancePath:instancePath+"/timeout",schemaPath:"#/properties/timeout/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.timeout.else.type,parentSchema:schema31.properties.timeout.else,data:data8};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -545,9 +549,11 @@ vErrors.push(err33);
 }
 errors++;
 }
+var _valid6 = _errs45 === errors;
+valid8 = _valid6;
 }
-else {
-const err34 = {instancePath:instancePath+"/expect/bodyContains",schemaPath:"#/properties/expect/else/properties/bodyContains/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.expect.else.properties.bodyContains.else.type,parentSchema:schema31.properties.expect.else.properties.bodyContains.else,data:data8};
+if(!valid8){
+const err34 = {instancePath:instancePath+"/timeout",schemaPath:"#/properties/timeout/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.timeout.if,parentSchema:schema31.properties.timeout,data:data8};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -556,11 +562,16 @@ vErrors.push(err34);
 }
 errors++;
 }
-var _valid6 = _errs47 === errors;
-valid9 = _valid6;
 }
-if(!valid9){
-const err35 = {instancePath:instancePath+"/expect/bodyContains",schemaPath:"#/properties/expect/else/properties/bodyContains/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.expect.else.properties.bodyContains.if,parentSchema:schema31.properties.expect.else.properties.bodyContains,data:data8};
+if(data.expect !== undefined){
+let data9 = data.expect;
+const _errs48 = errors;
+let valid9 = true;
+const _errs49 = errors;
+if(errors === _errs49){
+if(typeof data9 === "string"){
+if(!pattern4.test(data9)){
+const err35 = {};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -570,14 +581,7 @@ vErrors.push(err35);
 errors++;
 }
 }
-if(data6.json !== undefined){
-let data9 = data6.json;
-const _errs50 = errors;
-let valid10 = true;
-const _errs51 = errors;
-if(errors === _errs51){
-if(typeof data9 === "string"){
-if(!pattern4.test(data9)){
+else {
 const err36 = {};
 if(vErrors === null){
 vErrors = [err36];
@@ -588,8 +592,22 @@ vErrors.push(err36);
 errors++;
 }
 }
+var _valid7 = _errs49 === errors;
+errors = _errs48;
+if(vErrors !== null){
+if(_errs48){
+vErrors.length = _errs48;
+}
 else {
-const err37 = {};
+vErrors = null;
+}
+}
+if(!_valid7){
+const _errs51 = errors;
+if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
+for(const key2 in data9){
+if(!(((key2 === "status") || (key2 === "bodyContains")) || (key2 === "json"))){
+const err37 = {instancePath:instancePath+"/expect",schemaPath:"#/properties/expect/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.expect.else,data:data9};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -599,22 +617,15 @@ vErrors.push(err37);
 errors++;
 }
 }
-var _valid7 = _errs51 === errors;
-errors = _errs50;
-if(vErrors !== null){
-if(_errs50){
-vErrors.length = _errs50;
-}
-else {
-vErrors = null;
-}
-}
-if(!_valid7){
-const _errs53 = errors;
-if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
-}
-else {
-const err38 = {instancePath:instancePath+"/expect/json",schemaPath:"#/properties/expect/else/properties/json/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.expect.else.properties.json.else.type,parentSchema:schema31.properties.expect.else.properties.json.else,data:data9};
+if(data9.status !== undefined){
+let data10 = data9.status;
+const _errs55 = errors;
+let valid11 = true;
+const _errs56 = errors;
+if(errors === _errs56){
+if(typeof data10 === "string"){
+if(!pattern4.test(data10)){
+const err38 = {};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -623,11 +634,9 @@ vErrors.push(err38);
 }
 errors++;
 }
-var _valid7 = _errs53 === errors;
-valid10 = _valid7;
 }
-if(!valid10){
-const err39 = {instancePath:instancePath+"/expect/json",schemaPath:"#/properties/expect/else/properties/json/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.expect.else.properties.json.if,parentSchema:schema31.properties.expect.else.properties.json,data:data9};
+else {
+const err39 = {};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -637,9 +646,20 @@ vErrors.push(err39);
 errors++;
 }
 }
+var _valid8 = _errs56 === errors;
+errors = _errs55;
+if(vErrors !== null){
+if(_errs55){
+vErrors.length = _errs55;
 }
 else {
-const err40 = {instancePath:instancePath+"/expect",schemaPath:"#/properties/expect/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.expect.else.type,parentSchema:schema31.properties.expect.else,data:data6};
+vErrors = null;
+}
+}
+if(!_valid8){
+const _errs58 = errors;
+if(!(((typeof data10 == "number") && (!(data10 % 1) && !isNaN(data10))) && (isFinite(data10)))){
+const err40 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/else/properties/status/else/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.expect.else.properties.status.else.type,parentSchema:schema31.properties.expect.else.properties.status.else,data:data10};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -648,11 +668,9 @@ vErrors.push(err40);
 }
 errors++;
 }
-var _valid4 = _errs34 === errors;
-valid6 = _valid4;
-}
-if(!valid6){
-const err41 = {instancePath:instancePath+"/expect",schemaPath:"#/properties/expect/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.expect.if,parentSchema:schema31.properties.expect,data:data6};
+if((typeof data10 == "number") && (isFinite(data10))){
+if(data10 > 599 || isNaN(data10)){
+const err41 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/else/properties/status/else/maximum",keyword:"maximum",params:{comparison: "<=", limit: 599},message:"must be <= 599",schema:599,parentSchema:schema31.properties.expect.else.properties.status.else,data:data10};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -661,16 +679,8 @@ vErrors.push(err41);
 }
 errors++;
 }
-}
-if(data.health !== undefined){
-let data10 = data.health;
-const _errs57 = errors;
-let valid11 = true;
-const _errs58 = errors;
-if(errors === _errs58){
-if(typeof data10 === "string"){
-if(!pattern4.test(data10)){
-const err42 = {};
+if(data10 < 100 || isNaN(data10)){
+const err42 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/else/properties/status/else/minimum",keyword:"minimum",params:{comparison: ">=", limit: 100},message:"must be >= 100",schema:100,parentSchema:schema31.properties.expect.else.properties.status.else,data:data10};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -680,8 +690,11 @@ vErrors.push(err42);
 errors++;
 }
 }
-else {
-const err43 = {};
+var _valid8 = _errs58 === errors;
+valid11 = _valid8;
+}
+if(!valid11){
+const err43 = {instancePath:instancePath+"/expect/status",schemaPath:"#/properties/expect/else/properties/status/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.expect.else.properties.status.if,parentSchema:schema31.properties.expect.else.properties.status,data:data10};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -691,21 +704,15 @@ vErrors.push(err43);
 errors++;
 }
 }
-var _valid8 = _errs58 === errors;
-errors = _errs57;
-if(vErrors !== null){
-if(_errs57){
-vErrors.length = _errs57;
-}
-else {
-vErrors = null;
-}
-}
-if(!_valid8){
-const _errs60 = errors;
-if(typeof data10 === "string"){
-if(func1(data10) < 1){
-const err44 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.health.else,data:data10};
+if(data9.bodyContains !== undefined){
+let data11 = data9.bodyContains;
+const _errs61 = errors;
+let valid12 = true;
+const _errs62 = errors;
+if(errors === _errs62){
+if(typeof data11 === "string"){
+if(!pattern4.test(data11)){
+const err44 = {};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -716,7 +723,7 @@ errors++;
 }
 }
 else {
-const err45 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.health.else.type,parentSchema:schema31.properties.health.else,data:data10};
+const err45 = {};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -725,11 +732,22 @@ vErrors.push(err45);
 }
 errors++;
 }
-var _valid8 = _errs60 === errors;
-valid11 = _valid8;
 }
-if(!valid11){
-const err46 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.health.if,parentSchema:schema31.properties.health,data:data10};
+var _valid9 = _errs62 === errors;
+errors = _errs61;
+if(vErrors !== null){
+if(_errs61){
+vErrors.length = _errs61;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid9){
+const _errs64 = errors;
+if(typeof data11 === "string"){
+if(func2(data11) < 1){
+const err46 = {instancePath:instancePath+"/expect/bodyContains",schemaPath:"#/properties/expect/else/properties/bodyContains/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.expect.else.properties.bodyContains.else,data:data11};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -739,14 +757,207 @@ vErrors.push(err46);
 errors++;
 }
 }
-}
 else {
-const err47 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+const err47 = {instancePath:instancePath+"/expect/bodyContains",schemaPath:"#/properties/expect/else/properties/bodyContains/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.expect.else.properties.bodyContains.else.type,parentSchema:schema31.properties.expect.else.properties.bodyContains.else,data:data11};
 if(vErrors === null){
 vErrors = [err47];
 }
 else {
 vErrors.push(err47);
+}
+errors++;
+}
+var _valid9 = _errs64 === errors;
+valid12 = _valid9;
+}
+if(!valid12){
+const err48 = {instancePath:instancePath+"/expect/bodyContains",schemaPath:"#/properties/expect/else/properties/bodyContains/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.expect.else.properties.bodyContains.if,parentSchema:schema31.properties.expect.else.properties.bodyContains,data:data11};
+if(vErrors === null){
+vErrors = [err48];
+}
+else {
+vErrors.push(err48);
+}
+errors++;
+}
+}
+if(data9.json !== undefined){
+let data12 = data9.json;
+const _errs67 = errors;
+let valid13 = true;
+const _errs68 = errors;
+if(errors === _errs68){
+if(typeof data12 === "string"){
+if(!pattern4.test(data12)){
+const err49 = {};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+}
+else {
+const err50 = {};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+}
+}
+var _valid10 = _errs68 === errors;
+errors = _errs67;
+if(vErrors !== null){
+if(_errs67){
+vErrors.length = _errs67;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid10){
+const _errs70 = errors;
+if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
+}
+else {
+const err51 = {instancePath:instancePath+"/expect/json",schemaPath:"#/properties/expect/else/properties/json/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.expect.else.properties.json.else.type,parentSchema:schema31.properties.expect.else.properties.json.else,data:data12};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+var _valid10 = _errs70 === errors;
+valid13 = _valid10;
+}
+if(!valid13){
+const err52 = {instancePath:instancePath+"/expect/json",schemaPath:"#/properties/expect/else/properties/json/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.expect.else.properties.json.if,parentSchema:schema31.properties.expect.else.properties.json,data:data12};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+}
+}
+else {
+const err53 = {instancePath:instancePath+"/expect",schemaPath:"#/properties/expect/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.expect.else.type,parentSchema:schema31.properties.expect.else,data:data9};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+var _valid7 = _errs51 === errors;
+valid9 = _valid7;
+}
+if(!valid9){
+const err54 = {instancePath:instancePath+"/expect",schemaPath:"#/properties/expect/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.expect.if,parentSchema:schema31.properties.expect,data:data9};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+}
+if(data.health !== undefined){
+let data13 = data.health;
+const _errs74 = errors;
+let valid14 = true;
+const _errs75 = errors;
+if(errors === _errs75){
+if(typeof data13 === "string"){
+if(!pattern4.test(data13)){
+const err55 = {};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+}
+else {
+const err56 = {};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+}
+var _valid11 = _errs75 === errors;
+errors = _errs74;
+if(vErrors !== null){
+if(_errs74){
+vErrors.length = _errs74;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid11){
+const _errs77 = errors;
+if(typeof data13 === "string"){
+if(func2(data13) < 1){
+const err57 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.health.else,data:data13};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+}
+}
+else {
+const err58 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.health.else.type,parentSchema:schema31.properties.health.else,data:data13};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
+}
+errors++;
+}
+var _valid11 = _errs77 === errors;
+valid14 = _valid11;
+}
+if(!valid14){
+const err59 = {instancePath:instancePath+"/health",schemaPath:"#/properties/health/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.health.if,parentSchema:schema31.properties.health,data:data13};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+}
+}
+else {
+const err60 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
 }
 errors++;
 }

@@ -7,7 +7,7 @@ import { awsCodeOf, isNotFound } from '../aws/errors.js';
 import { AwsCalls, type AwsShared } from '../aws/shared.js';
 import { commandOf, effectOf, madeBy, volumeBefore } from './changes.js';
 import { snapshotOf, tagsOf, volumeOf } from './convert.js';
-import type { Ec2, Ec2Change, Ec2Port, Snapshot, Tags, Volume } from './port.js';
+import type { Ec2, Ec2Change, Ec2Port, Instance, Snapshot, Tags, Volume } from './port.js';
 import { runTag } from './tags.js';
 
 type Sdk = typeof sdk;
@@ -43,19 +43,25 @@ function ec2Of(connection: string, calls: AwsCalls, scope: Scope): Ec2 {
     });
   const volume = async (id: string): Promise<Volume | undefined> => (await orNothing(() => describeVolumes({ VolumeIds: [id] })))?.find((found) => found.id === id && found.state !== 'deleted');
 
+  const snapshot = async (id: string): Promise<Snapshot | undefined> => (await orNothing(() => describeSnapshots({ SnapshotIds: [id] })))?.find((found) => found.id === id);
+  const instance = async (id: string): Promise<Instance | undefined> => {
+    const answer = await orNothing(() => read('DescribeInstances', (client, module, abortSignal) => client.send(new module.DescribeInstancesCommand({ InstanceIds: [id] }), { abortSignal })));
+    const found = answer?.Reservations?.flatMap(({ Instances }) => Instances ?? []).find(({ InstanceId }) => InstanceId === id);
+    return found === undefined ? undefined : { id, state: found.State?.Name ?? '', zone: found.Placement?.AvailabilityZone ?? '', tags: tagsOf(found.Tags) };
+  };
+
   /** What a change would alter, with its tags as EC2 has them now. */
   const objectsOf = async (change: Ec2Change): Promise<AwsTarget['objects']> => {
     if (change.action === 'CreateVolume') return [{ id: `the new volume from ${change.snapshot}`, tags: madeBy(change.tags, details, scope.runId) }];
     const ids = 'resources' in change ? [...change.resources] : 'instance' in change ? [change.volume, change.instance] : [change.volume];
-    const tags = await read('DescribeTags', (client, module, abortSignal) => client.send(new module.DescribeTagsCommand({ Filters: [{ Name: 'resource-id', Values: ids }] }), { abortSignal }));
-    return ids.map((id) => ({ id, tags: tagsOf(tags.Tags?.filter(({ ResourceId }) => ResourceId === id)) }));
+    return Promise.all(ids.map(async (id) => ({ id, tags: (await (id.startsWith('i-') ? instance : id.startsWith('snap-') ? snapshot : volume)(id))?.tags ?? {} })));
   };
 
   return {
     details,
     volume,
     volumes: async ({ tags }) => (await describeVolumes({ Filters: tagFilters(tags) })).filter((found) => bears(found, tags)),
-    snapshot: async (id) => (await orNothing(() => describeSnapshots({ SnapshotIds: [id] })))?.find((found) => found.id === id),
+    snapshot,
     async snapshots({ tags = {}, ids, volume: of }) {
       const Filters = [...tagFilters(tags), ...(of === undefined ? [] : [{ Name: 'volume-id', Values: [of] }])];
       const found = await describeSnapshots({ OwnerIds: ['self'], ...(Filters.length === 0 ? {} : { Filters }) });
@@ -69,11 +75,7 @@ function ec2Of(connection: string, calls: AwsCalls, scope: Scope): Ec2 {
       if (state === undefined) return null;
       return { state: progress === 100 ? 'completed' : state, progress: progress ?? null };
     },
-    async instance(id) {
-      const found = await orNothing(() => read('DescribeInstances', (client, module, abortSignal) => client.send(new module.DescribeInstancesCommand({ InstanceIds: [id] }), { abortSignal })));
-      const instance = found?.Reservations?.flatMap(({ Instances }) => Instances ?? []).find(({ InstanceId }) => InstanceId === id);
-      return instance === undefined ? undefined : { id, state: instance.State?.Name ?? '', zone: instance.Placement?.AvailabilityZone ?? '' };
-    },
+    instance,
     async change(change) {
       if (change.action === 'DeleteVolume') await refuseOthers(await volume(change.volume), change.volume, scope.runId);
       const objects = await objectsOf(change);

@@ -42,6 +42,7 @@ export interface Instance {
   readonly id: string;
   readonly state: string;
   readonly zone: string;
+  readonly tags: Tags;
 }
 
 export type Tags = Readonly<Record<string, string>>;

@@ -16,7 +16,7 @@ export const step = defineStep({
   output: Type.Object({ device: Type.String() }, strict),
   effect: 'modify',
   changes: (input) => [{ system: `aws:${inWords(membersOf(input).aws)}`, object: `volume ${inWords(membersOf(input).volume)}` }],
-  permissions: (input) => ec2Rights(membersOf(input).aws, 'AttachVolume', 'DetachVolume', 'DescribeVolumes', 'DescribeInstances', 'DescribeTags'),
+  permissions: (input) => ec2Rights(membersOf(input).aws, 'AttachVolume', 'DetachVolume', 'DescribeVolumes', 'DescribeInstances'),
   evidence: [],
   examples: [{ title: 'To look at a restored volume', with: { aws: 'aws', volume: 'vol-0123456789abcdef0', instance: 'i-0123456789abcdef0', device: '/dev/sdf' } }],
   cleanups: { detach: { summary: 'Detaches the volume', timeoutMs: 600_000, run: (data, _identity, ctx) => letGo(data, ctx) } },

@@ -38,7 +38,7 @@ export const step = defineStep({
   output: Type.Object({ volume: Type.String(), zone: Type.String(), sizeGiB: Type.Integer() }, strict),
   effect: 'create',
   changes: (input) => [{ system: `aws:${inWords(membersOf(input).aws)}`, object: 'volume *' }],
-  permissions: (input) => ec2Rights(membersOf(input).aws, 'CreateVolume', 'TagOnCreate', 'DescribeVolumes', 'DescribeTags', 'DeleteVolume'),
+  permissions: (input) => ec2Rights(membersOf(input).aws, 'CreateVolume', 'TagOnCreate', 'DescribeVolumes', 'DeleteVolume'),
   evidence: ['volume'],
   examples: [{ title: 'In the zone of the node', with: { aws: 'aws', snapshot: 'snap-0123456789abcdef0', zone: 'eu-central-1a', volumeType: 'gp3', initializationRate: 300 } }],
   cleanups: {

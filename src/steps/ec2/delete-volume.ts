@@ -14,7 +14,7 @@ export const step = defineStep({
   output: Type.Object({}, strict),
   effect: 'destroy',
   changes: (input) => [{ system: `aws:${inWords(membersOf(input).aws)}`, object: `volume ${inWords(membersOf(input).volume)}` }],
-  permissions: (input) => ec2Rights(membersOf(input).aws, 'DeleteVolume', 'DescribeVolumes', 'DescribeTags'),
+  permissions: (input) => ec2Rights(membersOf(input).aws, 'DeleteVolume', 'DescribeVolumes'),
   evidence: [],
   examples: [{ title: 'A volume that served its purpose', with: { aws: 'aws', volume: 'vol-0123456789abcdef0' } }],
   plan(input) {

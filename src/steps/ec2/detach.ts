@@ -19,7 +19,7 @@ export const step = defineStep({
   output: Type.Object({ instance: nullable(Type.String()), device: nullable(Type.String()) }, strict),
   effect: 'modify',
   changes: (input) => [{ system: `aws:${inWords(membersOf(input).aws)}`, object: `volume ${inWords(membersOf(input).volume)}` }],
-  permissions: (input) => ec2Rights(membersOf(input).aws, 'DetachVolume', 'AttachVolume', 'DescribeVolumes', 'DescribeTags'),
+  permissions: (input) => ec2Rights(membersOf(input).aws, 'DetachVolume', 'AttachVolume', 'DescribeVolumes', 'DescribeInstances'),
   evidence: [],
   examples: [{ title: 'Lose a volume while it is in use', with: { aws: 'aws', volume: 'vol-0123456789abcdef0', force: true } }],
   cleanups: { attach: { summary: 'Attaches the volume where it was', timeoutMs: 600_000, run: (data, _identity, ctx) => giveBack(data, ctx) } },

@@ -9,6 +9,8 @@ import { pickSnapshot, refuseOld, ruleInWords, type SnapshotRule } from './lib/p
 import { ec2Of } from './lib/preflight.js';
 import { ec2Rights } from './lib/rights.js';
 
+/** An id that no snapshot has. */
+const noSnapshot = 'snap-00000000000000000';
 /** Of snapshots that were made by a drill. */
 const madeByDrill = 'muster-run';
 
@@ -57,6 +59,11 @@ export const step = defineStep({
   plan(input) {
     const { aws, ...rule } = membersOf(input);
     return { does: `Finds ${ruleInWords(rule, inWords)}, in ${inWords(aws)}`, calls: ['ec2:DescribeSnapshots owner self'] };
+  },
+  async preflight(input, ctx) {
+    // Which it will be may wait for the run; whether any may be seen does not.
+    await ec2Of(membersOf(input).aws, ctx).snapshot(noSnapshot);
+    return [{ id: 'right ec2:DescribeSnapshots', result: 'passed', detail: 'snapshots can be looked up' }];
   },
   async run({ aws, pin: _pin, ...rule }, ctx) {
     const ec2 = ctx.ports.ec2.of(aws);

@@ -16,7 +16,7 @@ export const step = defineStep({
   output: Type.Object({}, strict),
   effect: 'modify',
   changes: (input) => itemsOf(membersOf(input).resources).map((id) => ({ system: `aws:${inWords(membersOf(input).aws)}`, object: `${inWords(id).startsWith('snap-') ? 'snapshot' : inWords(id).startsWith('vol-') ? 'volume' : '*'} ${inWords(id)}` })),
-  permissions: (input) => ec2Rights(membersOf(input).aws, 'CreateTags', 'DeleteTags', 'DescribeTags', 'DescribeVolumes', 'DescribeSnapshots'),
+  permissions: (input) => ec2Rights(membersOf(input).aws, 'CreateTags', 'DeleteTags', 'DescribeVolumes', 'DescribeSnapshots'),
   evidence: [],
   examples: [{ title: 'Say what it is for', with: { aws: 'aws', resources: ['vol-0123456789abcdef0'], tags: { drill: 'quarterly' } } }],
   cleanups: { restore: { summary: 'Puts the tags back as they were', run: (data, _identity, ctx) => putBack(data, ctx) } },

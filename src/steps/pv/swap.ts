@@ -14,7 +14,7 @@ import { Claim, Name, where, Workload } from './lib/inputs.js';
 import { pausable, pauseAll } from './lib/owners.js';
 import { putBack } from './lib/put-back.js';
 import { rebind, type Binding } from './lib/rebind.js';
-import { missingRights, swapRights } from './lib/rights.js';
+import { swapRights } from './lib/rights.js';
 import { checkNew, survey } from './lib/survey.js';
 import { replicasOf, type WorkloadName } from './lib/workload.js';
 
@@ -81,16 +81,15 @@ export const step = defineStep({
     if (on === undefined || of === undefined || what === undefined || !isKind(kind)) return [{ id: 'volume can be swapped', result: 'deferred', detail: 'what it is done to waits for the run' }];
     const cluster = ctx.ports.kubernetes.cluster(on);
     const ec2 = ec2Of(aws, ctx);
-    const rights = await missingRights(cluster, knownText(namespace) ?? cluster.namespace, kind, of);
     try {
       const found = await survey(cluster, ec2, { kind, name: of, namespace: knownText(namespace) ?? cluster.namespace }, what, Array.isArray(pause) ? pause.filter((each) => typeof each === 'string') : []);
       const { claimed, owners } = found;
       const told = [`${claimed.volume.metadata.name} is ${claimed.handle} in ${found.zone}, ${claimed.sizeGiB} GiB, reclaim policy ${claimed.policy}${claimed.policy === 'Retain' ? '' : ' (will be Retain meanwhile)'}`, ...owners.map((owner) => `${owner.name} will be paused`)];
-      return [{ id: 'volume can be swapped', result: 'passed', detail: told.join('; ') }, rights];
+      return [{ id: 'volume can be swapped', result: 'passed', detail: told.join('; ') }];
     } catch (error) {
       const early = ctx.stage === 'before' || ctx.stage === 'provisioned';
       if (!(error instanceof StepError) || !early || (error.code !== 'k8s-not-found' && error.code !== 'claim-not-bound')) throw error;
-      return [{ id: 'volume can be swapped', result: 'deferred', detail: error.message }, rights];
+      return [{ id: 'volume can be swapped', result: 'deferred', detail: error.message }];
     }
   },
   async run({ kubernetes, aws, kind, name, claim, volume: to, pause = [], detachTimeout = defaultDetach, every = defaultEvery, ...more }, ctx) {

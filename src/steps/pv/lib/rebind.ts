@@ -5,7 +5,7 @@ import { StepError } from '../../../engine/errors.js';
 import { askUntil } from '../../ec2/lib/ask.js';
 import { textAt } from './fields.js';
 import { untilNone, within } from './until.js';
-import { start, stop, whileDown, type WorkloadName } from './workload.js';
+import { start, stop, untilUnmounted, whileDown, type WorkloadName } from './workload.js';
 
 /** What the claim is to lead to, as manifests, and whom it serves. JSON: the cleanup that puts the old volume back holds one. */
 export interface Binding {
@@ -31,8 +31,9 @@ type Ctx = Pick<BaseContext, 'signal' | 'clock' | 'log'>;
 export async function rebind(cluster: KubernetesCluster, ec2: Ec2, binding: Binding, ctx: Ctx): Promise<void> {
   const { workload, claim, volume } = binding;
   if (!(await isBoundTo(cluster, binding))) {
-    await stopped(cluster, binding, ctx.signal);
+    await stop(cluster, workload);
     await whileDown(cluster, workload, ctx.signal, async (signal) => {
+      await unmounted(cluster, binding, signal);
       const names = [binding.instead.name, volume.metadata.name];
       await refuseOther(cluster, binding, names);
       await detached(cluster, ec2, binding, names, { ...ctx, signal });
@@ -63,10 +64,10 @@ async function refuseOther(cluster: KubernetesCluster, { workload, claim }: Bind
   if (name !== undefined && !known.includes(name)) throw new StepError('claim-changed', `the claim ${workload.namespace}/${claim.metadata.name} has the volume ${name}, which this drill did not give it`, { hint: 'Somebody else has changed it. Nothing was deleted.' });
 }
 
-async function stopped(cluster: KubernetesCluster, { workload, claim, detachMs }: Binding, signal: AbortSignal): Promise<void> {
+async function unmounted(cluster: KubernetesCluster, { workload, claim, detachMs }: Binding, signal: AbortSignal): Promise<void> {
   let left: readonly string[] = [];
   const late = () => new StepError('pods-remain', `the ${left.length === 1 ? 'pod' : 'pods'} ${left.join(', ')} still hold the claim ${claim.metadata.name} after ${detachMs / 1000} s`, { hint: 'A pod that does not end, or one of another workload. Nothing was deleted.' });
-  await within(detachMs, signal, late, (time) => stop(cluster, workload, claim.metadata.name, time, (names) => (left = names)));
+  await within(detachMs, signal, late, (time) => untilUnmounted(cluster, workload, claim.metadata.name, time, (names) => (left = names)));
 }
 
 /** No VolumeAttachment, and EC2 says itself that nothing holds the volume: the one without the other is not enough. */

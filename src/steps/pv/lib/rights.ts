@@ -1,5 +1,4 @@
-import type { AccessQuestion, KubernetesCluster } from '../../../clients/kubernetes/port.js';
-import type { KubernetesRight, PreflightCheck } from '../../../engine/define-step.js';
+import type { KubernetesRight } from '../../../engine/define-step.js';
 import { knownText } from '../../../engine/plannable.js';
 import { rightOf } from '../../k8s/lib/declare.js';
 
@@ -18,22 +17,4 @@ export function swapRights({ kubernetes, namespace, kind, name, claim }: { reado
     rightOf(volumes, ['get', 'list', 'watch', 'create', 'patch', 'delete']),
     rightOf({ kubernetes, kind: 'VolumeAttachment' }, ['list', 'watch']),
   ];
-}
-
-/** Asks the API server for each of them. */
-export async function missingRights(cluster: KubernetesCluster, namespace: string, kind: string, name: string): Promise<PreflightCheck> {
-  const workloads = kind === 'StatefulSet' ? 'statefulsets' : 'deployments';
-  const ask = (group: string, resource: string, verbs: readonly string[], of: { readonly namespace?: string; readonly name?: string } = {}): AccessQuestion[] => verbs.map((verb) => ({ verb, group, resource, ...of }));
-  const denied = await cluster.denied([
-    ...ask('apps', workloads, ['get', 'list', 'watch'], { namespace, name }),
-    ...ask('apps', `${workloads}/scale`, ['get', 'patch'], { namespace, name }),
-    ...ask('', 'pods', ['list', 'watch'], { namespace }),
-    ...ask('autoscaling', 'horizontalpodautoscalers', ['list'], { namespace }),
-    ...ask('', 'persistentvolumeclaims', ['create'], { namespace }),
-    ...ask('', 'persistentvolumes', ['get', 'list', 'watch', 'create', 'patch', 'delete']),
-    ...ask('storage.k8s.io', 'volumeattachments', ['list', 'watch']),
-  ]);
-  const id = 'rights in the cluster';
-  if (denied.length === 0) return { id, result: 'passed', detail: 'the API server would let each call through' };
-  return { id, result: 'failed', detail: denied.map(({ question: { verb, group, resource } }) => `${verb} ${resource}${group === '' ? '' : `.${group}`}`).join(', ') };
 }

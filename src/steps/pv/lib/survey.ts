@@ -28,6 +28,8 @@ export async function survey(cluster: KubernetesCluster, ec2: Ec2, name: Workloa
   const strangers = items.filter((pod) => mounts(pod, claim) && !isOf(workload, pod)).map(({ metadata }) => metadata.name);
   if (strangers.length > 0) throw new StepError('claim-in-use-by-others', `the claim ${claim} is also mounted by ${strangers.join(', ')}`, { hint: 'Stop what else uses it: a volume is swapped below nobody.' });
   refuseUnpaused(owners, pause);
+  // Whether they may be looked at at all is known before anything is stopped.
+  await cluster.list({ kind: 'VolumeAttachment' });
   const { zone } = await volumeThere(ec2, claimed.handle);
   if (claimed.zone !== null && claimed.zone !== zone) throw new StepError('zone-differs', `the volume ${claimed.volume.metadata.name} says that it is in ${claimed.zone}, EC2 says that ${claimed.handle} is in ${zone}`);
   return { workload, claimed, owners, zone };

@@ -41,11 +41,14 @@ export function isOf(workload: KubernetesObject, pod: KubernetesObject): boolean
   return labels.length > 0 && labels.every(([key, value]) => pod.metadata.labels?.[key] === value);
 }
 
-/** Asks for no pods, and waits until none has the claim any more. */
-export async function stop(cluster: KubernetesCluster, workload: WorkloadName, claim: string, signal: AbortSignal, left: (pods: readonly string[]) => void): Promise<void> {
-  const found = await cluster.find(referenceOf(workload));
-  if (replicasOf(found) > 0) await cluster.scale(referenceOf(workload), 0);
-  await untilNone(cluster, { kind: 'Pod', namespace: workload.namespace }, {}, (pod) => mounts(pod, claim), signal, left);
+/** Asks for no pods. */
+export async function stop(cluster: KubernetesCluster, workload: WorkloadName): Promise<void> {
+  if (replicasOf(await cluster.find(referenceOf(workload))) > 0) await cluster.scale(referenceOf(workload), 0);
+}
+
+/** Waits until no pod has the claim any more. */
+export async function untilUnmounted(cluster: KubernetesCluster, { namespace }: WorkloadName, claim: string, signal: AbortSignal, left: (pods: readonly string[]) => void): Promise<void> {
+  await untilNone(cluster, { kind: 'Pod', namespace }, {}, (pod) => mounts(pod, claim), signal, left);
 }
 
 /** Asks for `replicas`, and waits until so many are ready, as the workload's own controller says of what it has seen last. */
