@@ -1,0 +1,97 @@
+import { CreateSnapshotCommand, CreateTagsCommand, CreateVolumeCommand, type EC2Client } from '@aws-sdk/client-ec2';
+import { expect } from 'vitest';
+import type { Attacher } from '../../components/attacher.js';
+import { worldOf } from '../../components/kubernetes/connection.js';
+import type { Cluster, KubernetesObject } from '../../components/kubernetes/index.js';
+import { deployment, ebsVolume } from '../../components/kubernetes/objects.js';
+import { account, drillTag, inside, region, zone } from '../../clients/ec2/lib.js';
+import { scopeFor } from '../../clients/lib/scope.js';
+import { provisioner } from '../../../src/clients/provision/aws.js';
+import { createGuard } from '../../../src/engine/guard.js';
+import { guardPolicy } from '../../../src/engine/guard/policy.js';
+import { contextFor } from '../lib/context.js';
+import type { AwsContext } from '../ec2/rig.js';
+
+export const runId = '20261120T101704Z-swap-abcdef';
+const Tags = [{ Key: drillTag.key, Value: drillTag.value }];
+
+/** A workload with a volume that is attached and ready, a snapshot of it, and a volume made from that. */
+export interface Place {
+  readonly namespace: string;
+  readonly name: string;
+  readonly claim: string;
+  readonly original: string;
+  readonly snapshot: string;
+  readonly replacement: string;
+  /** Name of the original volume object. */
+  readonly volumeName: string;
+}
+
+export const soon = { timeout: 90_000, interval: 200 };
+
+export interface PlaceOptions {
+  readonly kind?: 'Deployment' | 'StatefulSet';
+  readonly policy?: 'Retain' | 'Delete';
+  readonly replacementZone?: string;
+}
+
+export async function place(cluster: Cluster, ec2: EC2Client, namespace: string, { kind = 'Deployment', policy = 'Retain', replacementZone = zone }: PlaceOptions = {}): Promise<Place> {
+  const name = 'db';
+  const claim = kind === 'Deployment' ? 'data' : `data-${name}-0`;
+  const made = async (more: object): Promise<string> => (await ec2.send(new CreateVolumeCommand({ AvailabilityZone: zone, Size: 1, TagSpecifications: [{ ResourceType: 'volume', Tags }], ...more }))).VolumeId ?? '';
+  const original = await made({});
+  const snapshot = (await ec2.send(new CreateSnapshotCommand({ VolumeId: original }))).SnapshotId ?? '';
+  await ec2.send(new CreateTagsCommand({ Resources: [snapshot], Tags: [...Tags, { Key: 'app', Value: namespace }] }));
+  const replacement = await made({ SnapshotId: snapshot, AvailabilityZone: replacementZone });
+  await cluster.request('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
+  const { volume, claim: asked } = ebsVolume(`${namespace}-pv`, namespace, original, zone);
+  const { spec } = volume as { spec: Record<string, unknown> };
+  await cluster.request('POST', '/api/v1/persistentvolumes', { ...volume, spec: { ...spec, persistentVolumeReclaimPolicy: policy, claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name: claim } } });
+  await cluster.request('POST', `/api/v1/namespaces/${namespace}/persistentvolumeclaims`, { ...asked, metadata: { name: claim, labels: { app: name } } });
+  const plain = deployment(name, { claim }) as { spec: Record<string, unknown> & { template: { spec: Record<string, unknown> } } };
+  if (kind === 'Deployment') await cluster.request('POST', `/apis/apps/v1/namespaces/${namespace}/deployments`, plain);
+  else {
+    const { strategy: _none, template, ...rest } = plain.spec as typeof plain.spec & { strategy?: unknown };
+    const { volumes: _volumes, ...pod } = template.spec;
+    const claims = [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], storageClassName: '', resources: { requests: { storage: '1Gi' } } } }];
+    await cluster.request('POST', `/apis/apps/v1/namespaces/${namespace}/statefulsets`, { apiVersion: 'apps/v1', kind, metadata: { name }, spec: { ...rest, serviceName: name, template: { ...template, spec: pod }, volumeClaimTemplates: claims } });
+  }
+  const placed = { namespace, name, claim, original, snapshot, replacement, volumeName: `${namespace}-pv` };
+  await expect.poll(() => ready(cluster, placed, kind), soon).toBe(1);
+  return placed;
+}
+
+export const workloadPath = ({ namespace, name }: Place, kind: 'Deployment' | 'StatefulSet' = 'Deployment') => `/apis/apps/v1/namespaces/${namespace}/${kind.toLowerCase()}s/${name}`;
+
+export async function ready(cluster: Cluster, at: Place, kind: 'Deployment' | 'StatefulSet' = 'Deployment'): Promise<number> {
+  const { status } = await cluster.request('GET', workloadPath(at, kind));
+  return (status?.['readyReplicas'] as number | undefined) ?? 0;
+}
+
+/** The volume object behind the claim, as the API server has it. */
+export async function behind(cluster: Cluster, { namespace, claim }: Place): Promise<KubernetesObject> {
+  const { spec } = await cluster.request('GET', `/api/v1/namespaces/${namespace}/persistentvolumeclaims/${claim}`);
+  return cluster.request('GET', `/api/v1/persistentvolumes/${String(spec?.['volumeName'])}`);
+}
+
+export const handleOf = ({ spec }: KubernetesObject) => (spec?.['csi'] as { volumeHandle?: string } | undefined)?.volumeHandle;
+
+/** A step's context on the cluster (`k8s`) and on EC2 (`aws`), behind the real guard. Call it within `withEnv`. */
+export async function contextOn(cluster: Cluster, { namespace }: Place, signal?: AbortSignal): Promise<AwsContext> {
+  const world = worldOf(cluster, { namespace });
+  const given = { account, region, tag: drillTag };
+  const details = (await provisioner.existing?.(given, { runbookDir: '/' })) ?? {};
+  world.apply({ type: 'connection.provisioned', data: { connection: 'aws', kind: 'aws', role: 'target', provision: 'aws', details } });
+  const connections = { k8s: { kind: 'kubernetes', role: 'target', provision: 'kubeconfig', with: {}, does: '' }, aws: { kind: 'aws', role: 'target', provision: 'aws', with: given, does: '' } } as const;
+  const boundary = { aws: [inside], kubernetes: [{ context: cluster.context, uid: cluster.uid, namespaces: [namespace], cluster: [`persistentvolumes/${namespace}-*`, 'persistentvolumes/muster-*', 'volumeattachments.storage.k8s.io'] }] };
+  const guard = createGuard(guardPolicy({ environment: { connections, endpoints: {}, boundary, forbidden: [] }, world, ownDirectories: [], runbookDir: '/' }));
+  const scope = scopeFor(guard, runId);
+  return contextFor({ world, scope: signal === undefined ? scope : { ...scope, signal }, ...(signal === undefined ? {} : { signal }) });
+}
+
+/** Deletes what the test made, so that no later one waits for it. */
+export async function clear(cluster: Cluster, attacher: Attacher, { namespace, replacement, volumeName }: Place): Promise<void> {
+  attacher.detaching = 'works';
+  await cluster.request('DELETE', `/api/v1/namespaces/${namespace}`);
+  for (const name of [volumeName, `muster-${replacement}`]) await cluster.request('DELETE', `/api/v1/persistentvolumes/${name}`).catch(() => undefined);
+}
