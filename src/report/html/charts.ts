@@ -28,7 +28,8 @@ export function phaseChart(phases: readonly PhaseShare[]): string {
 export function rowChart({ bar, tone, waiting }: GanttRow): string {
   if (bar === null) return '<svg aria-hidden="true"><line class="never" x1="0" x2="100%" y1="9" y2="9"/></svg>';
   const waits = waiting.map(({ left, width }) => `<rect class="wait" x="${left}%" width="${width}%" y="4" height="10"/>`).join('');
-  return `<svg aria-hidden="true"><rect class="${tone}" x="${bar.left}%" width="${bar.width}%" y="4" height="10"/>${waits}</svg>`;
+  // A rectangle without width is not drawn at all, not even its outline.
+  return `<svg aria-hidden="true"><rect class="${tone}" x="${bar.left}%" width="${Math.max(bar.width, 0.05)}%" y="4" height="10"/>${waits}</svg>`;
 }
 
 /** What a probe saw: healthy low and calm, an outage shaded over the whole height. */
