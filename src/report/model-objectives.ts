@@ -56,7 +56,7 @@ const bases = {
   code: 'code under version control',
 } as const satisfies Record<NonNullable<Drill['rpo']['basis']>, string>;
 
-export function recoveryTime({ rto }: Drill): Objective {
+export function recoveryTime({ rto, failovers = [] }: Drill): Objective {
   const value = rto.upperMs ?? rto.valueMs;
   const facts: Fact[] = [];
   if (rto.restoredMs !== null) facts.push({ label: 'Reads and writes healthy for good', value: `${formatDuration(rto.restoredMs)} after the fault` });
@@ -68,7 +68,20 @@ export function recoveryTime({ rto }: Drill): Objective {
   if (rto.valueMs !== null && rto.upperMs !== null && rto.upperMs !== rto.valueMs) {
     facts.push({ label: 'Held against the objective', value: `${formatDuration(rto.upperMs)}, the upper bound; the central figure is ${formatDuration(rto.valueMs)}` });
   }
+  for (const failover of failovers) facts.push(...failoverFacts(failover, failovers.length > 1));
   return { short: 'RTO', title: capital(rto.title), ...measured(rto.status, value, rto.objectiveMs), facts, why: rto.whyNotMeasured };
+}
+
+/** How much of the outage was what, by the run's own clock. */
+function failoverFacts(failover: NonNullable<Drill['failovers']>[number], named: boolean): Fact[] {
+  const { cluster, from, to, timelines, detectionMs, electionMs, promotionMs, reconnectionMs, redundancyMs } = failover;
+  const known = (ms: number | null) => (ms === null ? 'not seen' : formatDuration(ms));
+  const parts = `${known(detectionMs)} detection, ${known(electionMs)} election, ${known(promotionMs)} promotion, ${known(reconnectionMs)} reconnection`;
+  return [
+    { label: named ? `Failover of ${cluster}` : 'Failover', value: `${from ?? 'unknown'} → ${to ?? 'none'}, timeline ${timelines[0] ?? '?'} → ${timelines[1] ?? '?'}` },
+    { label: 'Of it', value: parts },
+    ...(redundancyMs === null ? [] : [{ label: 'All members ready again', value: `${formatDuration(redundancyMs)} after the fault` }]),
+  ];
 }
 
 export function recoveryPoint({ rpo }: Drill): Objective {

@@ -50,7 +50,7 @@ export function postgresPort(scope: Scope, world: World, shared: PostgresShared)
     return localServer(place.local, place.port, shared.started, scope.runId, scope.signal, () => scope.access(target, 'modify'));
   };
   return {
-    connect: (address, options) => connect(scope, placeOf(world, address), options, shared),
+    connect: async (address, options) => connect(scope, placeOf(world, address), options, shared),
     local,
     managed(name) {
       const managed = detailsOf(world, name).details.managed;

@@ -1,12 +1,11 @@
 import { Type } from 'typebox';
 import { defineProvisioner, type KubernetesRight } from '../../engine/define-step.js';
 import { StepError } from '../../engine/errors.js';
+import { runLabel, runMark } from '../../engine/mark.js';
 import { ConnectionName, literals, strict } from '../../engine/schema.js';
 import type { PlannedServer, PostgresDetails } from '../postgres/details.js';
 import { checkServer } from './lib/check-server.js';
 import { clusterKind, keepPassword, loginOf } from './lib/managed.js';
-
-const runLabel = 'muster.dev/run';
 
 export const provisioner = defineProvisioner({
   type: 'restored-cnpg',
@@ -58,7 +57,7 @@ export const provisioner = defineProvisioner({
     const common = { user, database, tls: asked.tls ?? 'require', managed: { by: 'cnpg', kubernetes: asked.kubernetes, namespace, cluster: asked.cluster } } as const;
     const found = await kubernetes.find({ ...clusterKind, name: asked.cluster, namespace });
     if (found === undefined) return common satisfies PlannedServer;
-    if (found.metadata.labels?.[runLabel] !== ctx.runId) throw new StepError('name-taken', `there is a Cluster ${namespace}/${asked.cluster} already, which no drill touches`, { hint: 'Give the connection another name for its copy, or clean up after the run that made it: muster cleanup <run>' });
+    if (found.metadata.labels?.[runLabel] !== runMark(ctx.runId)) throw new StepError('name-taken', `there is a Cluster ${namespace}/${asked.cluster} already, which no drill touches`, { hint: 'Give the connection another name for its copy, or clean up after the run that made it: muster cleanup <run>' });
     const login = await loginOf(kubernetes, namespace, { ...asked, user, database, service: asked.service ?? 'rw' });
     return { ...common, host: login.host, port: login.port, user: login.user, passFile: await keepPassword(ctx, login) } satisfies PostgresDetails;
   },

@@ -2,10 +2,11 @@ import { Type } from 'typebox';
 import { defineStep, type BaseContext, type StepContext } from '../../engine/define-step.js';
 import { parseDuration } from '../../engine/duration.js';
 import { StepError } from '../../engine/errors.js';
+import { runLabel, runMark } from '../../engine/mark.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
 import { strict } from '../../engine/schema.js';
 import { changeOf, planned, rightOf } from '../k8s/lib/declare.js';
-import { backupEvidence, isOver, isUsable, methodOf, readBackup, runLabel, type BackupFacts } from './lib/backups.js';
+import { backupEvidence, isOver, isUsable, methodOf, readBackup, type BackupFacts } from './lib/backups.js';
 import { backups, clusters, readCluster, type ClusterFacts } from './lib/cluster.js';
 import { within } from './lib/deadline.js';
 import { ClusterName, Kubernetes, Namespace, referenceOf, Within } from './lib/inputs.js';
@@ -60,7 +61,7 @@ function manifest(name: string, facts: ClusterFacts, store: Store, runId: string
   return {
     apiVersion: 'postgresql.cnpg.io/v1',
     kind: 'Backup',
-    metadata: { name, namespace: facts.namespace, labels: { [runLabel]: runId } },
+    metadata: { name, namespace: facts.namespace, labels: { [runLabel]: runMark(runId) } },
     spec: { cluster: { name: facts.name }, method: methodOf(store), ...(store.kind === 'plugin' ? { pluginConfiguration: { name: barmanPlugin } } : {}) },
   };
 }
@@ -81,7 +82,7 @@ async function remove(data: Record<string, unknown>, identity: Record<string, un
   const found = await cluster.find(reference);
   const uid = typeof identity?.['uid'] === 'string' ? identity['uid'] : undefined;
   // Without an identity the call may have got through before we died: the label says whose it is.
-  if (found === undefined || (uid === undefined ? found.metadata.labels?.[runLabel] !== ctx.runId : found.metadata.uid !== uid)) return;
+  if (found === undefined || (uid === undefined ? found.metadata.labels?.[runLabel] !== runMark(ctx.runId) : found.metadata.uid !== uid)) return;
   await cluster.delete(reference, { uid: found.metadata.uid ?? '' });
   await cluster.until(reference, (object) => (object === undefined || object.metadata.uid !== found.metadata.uid ? true : undefined), ctx.signal);
 }

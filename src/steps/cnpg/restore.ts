@@ -3,6 +3,7 @@ import type { KubernetesCluster } from '../../clients/kubernetes/port.js';
 import { defineStep, type StepContext } from '../../engine/define-step.js';
 import { formatDuration, parseDuration } from '../../engine/duration.js';
 import { messageOf, StepError } from '../../engine/errors.js';
+import { runMark } from '../../engine/mark.js';
 import { inWords, isUnknown, membersOf } from '../../engine/plannable.js';
 import { Duration, literals, strict } from '../../engine/schema.js';
 import { planned, rightOf } from '../k8s/lib/declare.js';
@@ -123,7 +124,7 @@ export const step = defineStep({
     const made = await to.create(manifest);
     await cleanup.confirm({ uid: made.metadata.uid ?? '' });
     // This run's own is on record already.
-    if (backup.run !== ctx.runId) await ctx.evidence('backup', backupEvidence(backup, source, requireStore(source)));
+    if (backup.run !== runMark(ctx.runId)) await ctx.evidence('backup', backupEvidence(backup, source, requireStore(source)));
     await ctx.evidence('restore-target', {
       connection: input.into,
       backup: backup.id,

@@ -1,10 +1,9 @@
 import type { KubernetesObject } from '../../../clients/kubernetes/port.js';
 import type { EvidenceOf } from '../../../engine/kinds/index.js';
 import { StepError } from '../../../engine/errors.js';
+import { runLabel } from '../../../engine/mark.js';
 import { record, text, type ClusterFacts } from './cluster.js';
 import { inWordsOf, type Store } from './store.js';
-
-export const runLabel = 'muster.dev/run';
 
 /** What a Backup object says. */
 export interface BackupFacts {

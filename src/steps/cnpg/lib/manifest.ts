@@ -1,7 +1,7 @@
 import type { Manifest } from '../../../clients/kubernetes/port.js';
 import { StepError } from '../../../engine/errors.js';
+import { runLabel, runMark } from '../../../engine/mark.js';
 import type { Target } from '../../postgres/lib/target.js';
-import { runLabel } from './backups.js';
 import { list, record, text, type ClusterFacts } from './cluster.js';
 import { externalCluster, inWordsOf, storeOf, type Store } from './store.js';
 
@@ -29,7 +29,7 @@ export function copyOf(source: ClusterFacts, store: Store, request: CopyRequest)
   return {
     apiVersion: 'postgresql.cnpg.io/v1',
     kind: 'Cluster',
-    metadata: { name: request.name, namespace: request.namespace, labels: { [runLabel]: request.runId } },
+    metadata: { name: request.name, namespace: request.namespace, labels: { [runLabel]: runMark(request.runId) } },
     spec: {
       ...Object.fromEntries(kept.flatMap((field) => (source.spec[field] === undefined ? [] : [[field, source.spec[field]]]))),
       instances: request.instances,

@@ -1,5 +1,5 @@
 import type { BaseContext } from '../../../engine/define-step.js';
-import { runLabel } from './backups.js';
+import { runLabel, runMark } from '../../../engine/mark.js';
 import { clusters } from './cluster.js';
 
 /** What the operator makes for a Cluster and the garbage collector takes after it. */
@@ -13,7 +13,7 @@ export async function removeCluster(data: Record<string, unknown>, identity: Rec
   const uid = typeof identity?.['uid'] === 'string' ? identity['uid'] : undefined;
   const found = await cluster.find(reference);
   // Without an identity the call may have got through before we died: the label says whose it is.
-  const isOurs = found !== undefined && (uid === undefined ? found.metadata.labels?.[runLabel] === ctx.runId : found.metadata.uid === uid);
+  const isOurs = found !== undefined && (uid === undefined ? found.metadata.labels?.[runLabel] === runMark(ctx.runId) : found.metadata.uid === uid);
   if (found !== undefined && !isOurs) return ctx.log(`cluster ${namespace}/${name} is another one by now, and is left alone`);
   if (found !== undefined) {
     await cluster.delete(reference, { uid: found.metadata.uid ?? '', propagation: 'Foreground' });

@@ -30,6 +30,8 @@ export class CountedServer implements ServerWatch {
   }
 
   async begin(): Promise<void> {
+    // A copy that an operator is to make: its baseline is taken as soon as it has an address.
+    if (typeof this.ctx.world.connections.get(this.watched.connection)?.details['host'] !== 'string') return;
     this.#baseline = await this.#facts();
     await this.#sessions();
     const { rights } = await withSession(this.ctx, this.#address, { effect: 'read', label: 'rights' }, (session) =>
@@ -41,8 +43,9 @@ export class CountedServer implements ServerWatch {
 
   async turn(): Promise<void> {
     try {
+      if (this.#baseline === undefined) return await this.begin();
       await this.#sessions();
-      if (this.#baseline !== undefined && this.#due.take()) {
+      if (this.#due.take()) {
         const now = await this.#facts();
         this.#compare(this.#baseline, now);
         this.#baseline = now;
