@@ -181,6 +181,34 @@ describe('the stand-in for CloudNativePG', () => {
     await cnpg.healthy();
   });
 
+  it('fails over when the server of the primary is killed and its pod stays', async () => {
+    const { currentPrimary: old = '' } = (await cnpg.healthy()).status ?? {};
+    const { uid } = (await kubernetes.request('GET', `${pods}/${old}`)).metadata;
+    await cnpg.control.killServer('app-db', old);
+    await expect.poll(async () => (await status()).currentPrimary, { timeout: 30_000 }).not.toBe(old);
+    await cnpg.healthy();
+    expect((await kubernetes.request('GET', `${pods}/${old}`)).metadata).toMatchObject({ uid, labels: { role: 'replica' } });
+  });
+
+  it('goes on without a replica that is lost', async () => {
+    const before = (await cnpg.healthy()).status;
+    const replica = ['app-db-1', 'app-db-2', 'app-db-3'].find((name) => name !== before?.currentPrimary) ?? '';
+    await cnpg.control.loseReplica('app-db', replica);
+    await expect.poll(async () => status()).toMatchObject({ phase: 'Waiting for the instances to become active', readyInstances: 2, currentPrimary: before?.currentPrimary, timelineID: before?.['timelineID'] });
+    await write(await connected('app-db-rw'), 1_001, 1_002);
+    await cnpg.control.set({ staysAway: [] });
+    await cnpg.healthy();
+  });
+
+  it('waits before a stage as long as it is told to', async () => {
+    await cnpg.healthy();
+    await cnpg.control.set({ slow: { detection: 700, election: 400 } });
+    await failOver();
+    const at = async (what: string): Promise<number> => (await cnpg.control.happened()).findLast((event) => event.what === what)?.at ?? 0;
+    expect((await at('failover-started')) - (await at('primary-lost'))).toBeGreaterThanOrEqual(699);
+    expect((await at('elected')) - (await at('receivers-down'))).toBeGreaterThanOrEqual(399);
+  });
+
   it('tells that archiving fails, and that it works again', async () => {
     await cnpg.healthy();
     const client = await connected('app-db-rw');
@@ -220,6 +248,19 @@ describe('the stand-in for CloudNativePG', () => {
     expect(store.status?.['serverRecoveryWindow']).toMatchObject({ 'app-db': { firstRecoverabilityPoint: expect.stringMatching(/Z$/) as string } });
     await kubernetes.request('DELETE', `${clusters}/${name}`);
     await expect.poll(async () => (await kubernetes.request<{ items: unknown[] }>('GET', `${pods}?labelSelector=cnpg.io/cluster=${name}`)).items, { timeout: 60_000 }).toEqual([]);
+  });
+
+  it('stays in "Setting up primary" when its target lies behind the end of the archive', async () => {
+    await kubernetes.request('POST', clusters, {
+      apiVersion: 'postgresql.cnpg.io/v1',
+      kind: 'Cluster',
+      metadata: { name: 'too-late' },
+      spec: { instances: 1, bootstrap: { recovery: { source: 'app-db', recoveryTarget: { targetTime: '2099-01-01T00:00:00Z' } } }, externalClusters: [{ name: 'app-db', barmanObjectStore: { destinationPath: cnpg.destinationPath } }] },
+    });
+    const waiting = async (): Promise<unknown> => (await kubernetes.request('GET', `${pods}/too-late-1`).catch(() => undefined))?.status?.['containerStatuses'];
+    await expect.poll(waiting, { timeout: 30_000 }).toMatchObject([{ state: { waiting: { message: expect.stringContaining('recovery ended before configured recovery target was reached') as string } } }]);
+    expect((await status('too-late')).phase).toBe('Setting up primary');
+    await kubernetes.request('DELETE', `${clusters}/too-late`);
   });
 
   it('stays in "Setting up primary" when its archive is in use already', async () => {

@@ -135,6 +135,7 @@ export class ClusterActor {
     }
     if (this.status.current.conditions?.some(({ type, status }) => type === hibernation && status === 'True') === true) await this.status.condition({ type: hibernation, status: 'False', reason: 'Dehydrated', message: 'Cluster is no longer hibernated' });
     await fence(this);
+    for (const instance of this.instances.values()) if (!instance.running && instance.saidReady) await instance.report(this.cluster);
     const { primary } = this;
     if (!primary.running && !primary.fenced) {
       if (this.replicas.some(({ running, fenced }) => running && !fenced)) await failOver(this, primary);

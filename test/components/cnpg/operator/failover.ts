@@ -11,9 +11,11 @@ import { microTime } from './lease.js';
  */
 export async function failOver(actor: ClusterActor, old: Instance): Promise<void> {
   actor.lease.lost();
+  const failingSince = microTime();
   actor.happened('primary-lost', old.name);
+  await old.report(actor.cluster);
   await actor.slow('detection');
-  await actor.status.phase(phases.failover, `Initiating a failover from ${old.name}`, { targetPrimary: pendingPrimary, targetPrimaryTimestamp: microTime(), readyInstances: readyCount(actor) });
+  await actor.status.phase(phases.failover, `Initiating a failover from ${old.name}`, { targetPrimary: pendingPrimary, targetPrimaryTimestamp: microTime(), currentPrimaryFailingSinceTimestamp: failingSince, readyInstances: readyCount(actor) });
   actor.happened('failover-started', old.name);
   await actor.slow('receivers');
   const standbys = actor.replicas.filter(({ running, fenced }) => running && !fenced);
@@ -55,7 +57,7 @@ async function promote(actor: ClusterActor, old: Instance, winner: Instance): Pr
   actor.primary = winner;
   actor.happened('promoted', winner.name);
   await winner.configure(actor.planOf(winner));
-  await actor.status.set({ currentPrimary: winner.name, currentPrimaryTimestamp: microTime() });
+  await actor.status.set({ currentPrimary: winner.name, currentPrimaryTimestamp: microTime(), currentPrimaryFailingSinceTimestamp: '' });
   await actor.slow('labels');
   await old.label(actor.cluster, 'replica');
   await winner.label(actor.cluster, 'primary');

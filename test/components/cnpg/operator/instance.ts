@@ -23,7 +23,7 @@ export class Instance {
   #leaving = false;
   #restarts = 0;
   #plan: ServerPlan | undefined;
-  #reported: object | undefined;
+  #reported: { readonly ready: boolean } | undefined;
   readonly #address: string;
 
   constructor(readonly name: string, readonly serial: number, role: InstanceRole, readonly server: Server, private readonly api: ApiClient, private readonly nodes: Nodes, private readonly wake: () => void) {
@@ -37,6 +37,11 @@ export class Instance {
 
   get hasPod(): boolean {
     return this.#podUid !== undefined && !this.#leaving;
+  }
+
+  /** Does the API server still say that the pod is ready? */
+  get saidReady(): boolean {
+    return this.hasPod && this.#reported?.ready === true;
   }
 
   get running(): boolean {

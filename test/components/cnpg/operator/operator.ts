@@ -94,7 +94,7 @@ export class Operator implements Control {
     const actor = this.#actors.get(`${namespace}/${backup.spec.cluster.name}`);
     if (deleted || backup.status?.phase !== undefined || actor === undefined || this.#backups.has(uid)) return;
     this.#backups.add(uid);
-    void takeBackup(actor, backup);
+    takeBackup(actor, backup).catch((error: unknown) => actor.happened('error', String(error)));
   }
 
   #seenPod(pod: V1Pod, deleted: boolean): void {
