@@ -39,7 +39,7 @@ export function reportMarkdown(input: ReportInput): string {
 }
 
 function stepTable({ gantt }: ReportModel): string {
-  const rows = gantt.groups.flatMap(({ phase, rows: drawn, others }) => [...drawn, ...others].map((step) => [phase, code(step.id), step.start, step.duration, `${marks[step.tone]} ${step.status}${step.notes.length === 0 ? '' : `: ${text(step.notes.join('; '))}`}`]));
+  const rows = gantt.groups.flatMap(({ phase, rows: drawn, others }) => [...drawn, ...others].map((step) => [phase, `${step.isUnit ? '↳ ' : ''}${code(step.id)}`, step.start, step.duration, `${marks[step.tone]} ${step.status}${step.notes.length === 0 ? '' : `: ${text(step.notes.join('; '))}`}`]));
   const more = rows.length > maxSteps ? `\n\n${rows.length - maxSteps} more steps are in the bundle's report.html.` : '';
   return folded(`Steps: ${rows.length}`, table(['Phase', 'Step', 'Began at', 'Took', 'Result'], rows.slice(0, maxSteps)) + more);
 }

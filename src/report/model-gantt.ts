@@ -3,11 +3,15 @@ import type { Drill } from '../engine/drill.js';
 import type { DrillEvent } from '../engine/events.js';
 import { isParallel, type Runbook } from '../engine/documents.js';
 import { formatDuration } from '../engine/duration.js';
+import type { Plan } from '../engine/plan-document.js';
 import type { Span, Tone } from './model-types.js';
+import { unitsByStep, type UnitRow } from './model-units.js';
 import type { RunClock } from './model-clock.js';
 
 export interface GanttRow {
   readonly id: string;
+  /** A part of the step above it. */
+  readonly isUnit: boolean;
   readonly title: string | null;
   readonly uses: string;
   readonly branch: string | null;
@@ -50,9 +54,10 @@ const statuses = {
 } as const satisfies Record<Drill['steps'][number]['status'], { words: string; tone: Tone }>;
 
 /** Every step of the plan by phase, also those that did not run. */
-export function ganttOf(drill: Drill, runbook: Runbook, events: readonly DrillEvent[], clock: RunClock): Gantt {
+export function ganttOf(drill: Drill, runbook: Runbook, events: readonly DrillEvent[], clock: RunClock, plan: Plan): Gantt {
   const titles = stepTitles(runbook);
   const waiting = waitingSpans(events, clock);
+  const units = unitsByStep(drill, plan);
   const rows = new Map<string, GanttRow[]>();
   for (const step of drill.steps) {
     const status = statuses[step.status];
@@ -63,6 +68,7 @@ export function ganttOf(drill: Drill, runbook: Runbook, events: readonly DrillEv
     if (step.error !== null) notes.push(step.error);
     const row = {
       id: step.id,
+      isUnit: false,
       title: titles.get(step.id) ?? null,
       uses: step.uses,
       branch: step.branch,
@@ -75,8 +81,9 @@ export function ganttOf(drill: Drill, runbook: Runbook, events: readonly DrillEv
       notes,
     } satisfies GanttRow;
     const group = rows.get(step.phase);
-    if (group === undefined) rows.set(step.phase, [row]);
-    else group.push(row);
+    const all = [row, ...(units.get(step.id) ?? []).map((unit) => unitRow(unit, clock))];
+    if (group === undefined) rows.set(step.phase, all);
+    else group.push(...all);
   }
   return {
     end: formatDuration(clock.endMs),
@@ -98,6 +105,23 @@ function shortened(rows: readonly GanttRow[], drill: Drill): Pick<Gantt['groups'
   // Of a phase in which nearly all went wrong, the rest is listed like the others.
   const room = new Set(shown.slice(0, longPhase * 5));
   return { rows: rows.filter((row) => room.has(row)), others: rows.filter((row) => !room.has(row)) };
+}
+
+function unitRow({ unit, result, reason, after, critical, startMs, durationMs }: UnitRow, clock: RunClock): GanttRow {
+  return {
+    id: unit,
+    isUnit: true,
+    title: after.length === 0 ? null : `after ${after.join(', ')}`,
+    uses: 'unit',
+    branch: null,
+    status: reason === null ? result : `${result}: ${reason}`,
+    tone: result === 'failed' ? 'bad' : result !== 'succeeded' ? 'quiet' : reason === null ? 'good' : 'warn',
+    bar: startMs === null || durationMs === null ? null : span(clock, startMs, startMs + durationMs),
+    waiting: [],
+    start: startMs === null ? '' : formatDuration(Math.max(0, startMs)),
+    duration: durationMs === null ? '' : formatDuration(durationMs),
+    notes: critical ? ['on the critical path'] : [],
+  };
 }
 
 /** Where the fault was sent and where service was back for good; null without a fault. */

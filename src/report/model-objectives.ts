@@ -1,8 +1,10 @@
 import type { Phase } from '../engine/define-step.js';
 import type { Drill } from '../engine/drill.js';
 import { formatDuration } from '../engine/duration.js';
+import type { Plan } from '../engine/plan-document.js';
 import type { Fact, Tone } from './model-types.js';
 import { hundredths } from './model-clock.js';
+import { criticalPaths } from './model-units.js';
 import { utc } from './visible.js';
 
 /** One objective against what was achieved. */
@@ -53,10 +55,11 @@ const bases = {
   ledger: 'rows that clients wrote and the service acknowledged',
   samples: 'sampled time and flushed LSN of a source that we may not write',
   derived: "the backup's own data time (of an EBS snapshot: StartTime)",
-  code: 'code under version control',
+  code: 'code under version control: what was rebuilt, held against it',
 } as const satisfies Record<NonNullable<Drill['rpo']['basis']>, string>;
 
-export function recoveryTime({ rto, failovers = [] }: Drill): Objective {
+export function recoveryTime(drill: Drill, plan: Plan): Objective {
+  const { rto, failovers = [] } = drill;
   const value = rto.upperMs ?? rto.valueMs;
   const facts: Fact[] = [];
   if (rto.restoredMs !== null) facts.push({ label: 'Reads and writes healthy for good', value: `${formatDuration(rto.restoredMs)} after the fault` });
@@ -69,6 +72,7 @@ export function recoveryTime({ rto, failovers = [] }: Drill): Objective {
     facts.push({ label: 'Held against the objective', value: `${formatDuration(rto.upperMs)}, the upper bound; the central figure is ${formatDuration(rto.valueMs)}` });
   }
   for (const failover of failovers) facts.push(...failoverFacts(failover, failovers.length > 1));
+  for (const { step, path } of criticalPaths(drill, plan)) facts.push({ label: `Critical path of ${step}`, value: path });
   return { short: 'RTO', title: capital(rto.title), ...measured(rto.status, value, rto.objectiveMs), facts, why: rto.whyNotMeasured };
 }
 

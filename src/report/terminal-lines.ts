@@ -1,5 +1,5 @@
 import { formatDuration } from '../engine/duration.js';
-import type { RunModel } from './terminal-model.js';
+import type { RunModel, StepView } from './terminal-model.js';
 import { cut, padEnd, padStart, width, type Style } from './style.js';
 import { visible } from './visible.js';
 
@@ -10,9 +10,17 @@ export function stepLine(model: RunModel, id: string, nowMs: number, columns: nu
   const took = duration(view.startedMs, view.endedMs, nowMs);
   const label = view.state === 'skipped' && view.endedMs === null ? 'skipped' : view.state === 'timed-out' ? 'timed out' : view.state === 'cancelled' ? 'cancelled' : '';
   const line = row(id, visible(view.step.title ?? view.step.does), took, columns, model, style);
+  if (view.note === null && view.state === 'running' && view.units.size > 0) return `${line}\n${style.dim(cut(visible(unitsLine(view.units)), columns))}`;
   if (view.note === null || view.state === 'skipped') return label === '' ? line : `${line} ${style.warn(label)}`;
   const colour = view.state === 'running' ? style.warn : style.bad;
   return `${line}\n${colour(cut(visible(label === '' ? view.note : `${label}: ${view.note}`), columns * 2))}`;
+}
+
+/** `3 done; at work: cluster, nodes`. */
+function unitsLine(units: StepView['units']): string {
+  const of = (state: string) => [...units].filter(([, each]) => each === state).map(([unit]) => unit);
+  const parts = [`${of('succeeded').length} done`, ...(of('failed').length > 0 ? [`not clean: ${of('failed').join(', ')}`] : []), ...(of('running').length > 0 ? [`at work: ${of('running').join(', ')}`] : [])];
+  return parts.join('; ');
 }
 
 export function connectionLine(model: RunModel, name: string, nowMs: number, columns: number, style: Style): string {

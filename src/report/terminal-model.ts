@@ -12,6 +12,8 @@ export interface StepView {
   endedMs: number | null;
   /** Failure, retry, why it was skipped, or what a person is asked. */
   note: string | null;
+  /** Units that it works on, and how those fared that have ended. */
+  readonly units: Map<string, 'running' | 'succeeded' | 'failed'>;
 }
 
 export interface ConnectionView {
@@ -70,7 +72,7 @@ export class RunModel {
   }
 
   private addStep(step: PlanStep): void {
-    this.steps.set(step.id, { id: step.id, step, state: 'waiting', startedMs: null, endedMs: null, note: null });
+    this.steps.set(step.id, { id: step.id, step, state: 'waiting', startedMs: null, endedMs: null, note: null, units: new Map() });
   }
 
   /** The recovery clock at `nowMs`: it stands still while the service is back and every gate has been passed. */
@@ -109,6 +111,12 @@ export class RunModel {
         return;
       case 'step.skipped':
         this.step(event, { state: 'skipped', note: event.data.detail });
+        return;
+      case 'unit.running':
+        this.steps.get(event.step ?? '')?.units.set(event.data.unit, 'running');
+        return;
+      case 'unit.finished':
+        this.steps.get(event.step ?? '')?.units.set(event.data.unit, event.data.result === 'succeeded' && event.data.reason === null ? 'succeeded' : 'failed');
         return;
       case 'human.asked':
         this.step(event, { note: `waiting for a person: ${event.data.instructions}` });

@@ -58,6 +58,12 @@ export function plainProgress(plan: Plan, stream: { write(text: string): unknown
         if (event.data.error?.hint !== undefined) line(event, `    ${visible(event.data.error.hint)}`);
         return;
       }
+      case 'unit.finished': {
+        const { unit, started, ended, result, reason } = event.data;
+        const said = reason === null ? result : `${result}: ${reason}`;
+        line(event, `    ${padEnd(visible(unit), 18)} ${result === 'succeeded' && reason === null ? style.dim(said) : style.warn(visible(said))} ${style.dim(formatDuration(Math.max(0, Date.parse(ended) - Date.parse(started))))}`);
+        return;
+      }
       case 'step.attempt-failed':
         line(event, `  ${event.step ?? ''} ${style.warn('failed, will be tried again')}: ${visible(event.data.error.message)}`);
         return;

@@ -21,3 +21,10 @@ export async function requireComponent(component: Component): Promise<typeof des
   process.stderr.write(`${message}\n`);
   return describe.skip;
 }
+
+/** Likewise, for a suite that needs all of them. */
+export async function requireComponents(...components: readonly Component[]): Promise<typeof describe | typeof describe.skip> {
+  const suites = [];
+  for (const component of components) suites.push(await requireComponent(component));
+  return suites.find((suite) => suite === describe.skip) ?? describe;
+}

@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { motoComponent } from '../components/moto.js';
-import { requireComponent } from '../components/index.js';
+import { requireComponents } from '../components/index.js';
 import { terraformComponent } from '../components/terraform/index.js';
 import { drill, removeFolders } from './harness.js';
 import { bucketsOf, startEstate, type Estate } from './terragrunt-rig.js';
 
-const withMoto = await requireComponent(motoComponent);
-const withTerraform = await requireComponent(terraformComponent);
-const suite = withMoto.skip === withTerraform.skip && withMoto === withTerraform ? withMoto : withTerraform;
+const suite = await requireComponents(terraformComponent, motoComponent);
 
 suite('an environment is rebuilt from code', () => {
   let estate: Estate;

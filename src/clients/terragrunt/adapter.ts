@@ -118,7 +118,7 @@ export function terragruntPort(scope: Scope, world: World, shared: TerragruntSha
         const { runs, exitCode, stderr } = await runAll(connection, { report: draft.report, flags: ['--out-dir', draft.out, '--json-out-dir', draft.json], units: request.units, command, effect: 'read', env: request.env, how }, signal);
         refuseFailures('plan', runs, exitCode, stderr);
         const planned = runs.filter(({ result, reason }) => result === 'succeeded' && reason !== 'error ignored').map(({ unit }) => unit);
-        return { plan: await keepPlan(work, draft, request, planned, units, code), runs };
+        return { plan: await keepPlan(work, draft, request, planned, units, code), runs, units };
       } finally {
         await rm(draft.path, { recursive: true, force: true });
       }

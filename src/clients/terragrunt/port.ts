@@ -80,8 +80,8 @@ export interface TerragruntPort {
   units(connection: string, env: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly Unit[]>;
   /** SHA-256 of every file of the code, by its path from the directory on; caches and what Terraform leaves are none. */
   code(connection: string): Promise<Readonly<Record<string, string>>>;
-  /** Plans with refresh and saves the plans. Resolves also where units came through with a reason of their own: `runs` tells. */
-  plan(connection: string, request: StackPlanRequest, how: StackHow, signal: AbortSignal): Promise<{ readonly plan: StackPlan; readonly runs: readonly UnitRun[] }>;
+  /** Plans with refresh and saves the plans. Resolves also where units came through with a reason of their own: `runs` tells. `units`: all that there are. */
+  plan(connection: string, request: StackPlanRequest, how: StackHow, signal: AbortSignal): Promise<{ readonly plan: StackPlan; readonly runs: readonly UnitRun[]; readonly units: readonly Unit[] }>;
   /** A plan by its id, if its bytes are still those that were shown and the code is that which it was made of. */
   saved(connection: string, id: string): Promise<StackPlan>;
   /** Applies the saved plans of some units, side by side. Resolves to what the report says, also where units failed. */

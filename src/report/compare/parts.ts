@@ -22,13 +22,16 @@ export function recoveryParts({ drill, events }: ReportInput): Part[] {
   const from = clock.place(sent, sent.data.instant);
   const to = from + drill.rto.valueMs;
   const replay = new Map(events.flatMap((event) => (event.type === 'step.finished' && event.step !== undefined ? [[event.step, replayOf(event.data.output)] as const] : [])));
+  // Units side by side overlap: only the chain that took longest adds up to its step.
+  const critical = (drill.units ?? []).filter((unit) => unit.critical);
   return drill.steps.flatMap((step): Part[] => {
     const phase = phases.find((each) => each === step.phase);
     if (phase === undefined || step.startMs === null || step.durationMs === null) return [];
     const ms = Math.max(0, Math.min(to, step.startMs + step.durationMs) - Math.max(from, step.startMs));
     if (ms === 0) return [];
     const named: readonly (readonly [string, number])[] = [['waiting for people', Math.min(ms, step.waitingMs)], ['WAL replay', Math.min(ms, replay.get(step.id) ?? 0)]];
-    const parts = named.filter(([, part]) => part > 0).map(([what, part]) => ({ step: step.id, phase, what, ms: part }));
+    const units = critical.filter((unit) => unit.step === step.id).map((unit) => [`unit ${unit.unit}`, Math.min(ms, clipped(unit, from, to))] as const);
+    const parts = [...named, ...units].filter(([, part]) => part > 0).map(([what, part]) => ({ step: step.id, phase, what, ms: part }));
     const rest = ms - parts.reduce((sum, part) => sum + part.ms, 0);
     return [...parts, { step: step.id, phase, what: null, ms: Math.max(0, rest) }];
   });
@@ -38,4 +41,9 @@ export function recoveryParts({ drill, events }: ReportInput): Part[] {
 function replayOf(output: unknown): number {
   const ms = typeof output === 'object' && output !== null && 'startedAfterMs' in output ? output.startedAfterMs : 0;
   return typeof ms === 'number' && ms > 0 ? ms : 0;
+}
+
+function clipped({ startMs, durationMs }: NonNullable<ReportInput['drill']['units']>[number], from: number, to: number): number {
+  if (startMs === null || durationMs === null) return 0;
+  return Math.max(0, Math.min(to, startMs + durationMs) - Math.max(from, startMs));
 }

@@ -70,7 +70,7 @@ thead .n{white-space:normal}
 .gantt .t{padding:0;background:linear-gradient(var(--fault-c),var(--fault-c)) var(--fault) 0/1px 100% no-repeat,linear-gradient(var(--restored-c),var(--restored-c)) var(--restored) 0/1px 100% no-repeat}
 .gantt thead .t{background:none;padding-bottom:7px}.gantt td.t svg{height:18px;margin-top:8px}.gantt rect{stroke:var(--c);stroke-width:2;stroke-linejoin:round}.gantt rect.wait{stroke:var(--wait)}
 line.never{stroke:var(--soft);opacity:.55;stroke-width:1;stroke-dasharray:2 4}
-.gantt small{display:block;color:var(--soft);font-size:13px;font-weight:400;line-height:1.35}
+.gantt .unit th{padding-left:18px;font-weight:400}.gantt small{display:block;color:var(--soft);font-size:13px;font-weight:400;line-height:1.35}
 .s{color:var(--c);padding-left:10px}
 figure{margin-top:22px}section>h2+figure{margin-top:0}
 figcaption{margin-bottom:6px;color:var(--soft);font-size:14px}figcaption b{color:var(--ink)}figcaption span{float:right}

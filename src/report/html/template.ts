@@ -81,7 +81,7 @@ export const parts = {
 <table class="gantt" style="--fault:{{percentOf gantt.marks "fault"}}%;--restored:{{percentOf gantt.marks "restored"}}%">
 <thead><tr><th scope="col">Step</th><th scope="col" class="t"><span class="axis"><span>0</span><span>{{gantt.half}}</span><span>{{gantt.end}}</span></span></th><th scope="col" class="n">Began at</th><th scope="col" class="n">Took</th><th scope="col">Result</th></tr></thead>
 {{#each gantt.groups}}<tbody><tr class="group"><th scope="rowgroup">{{phase}}</th><td class="t"></td><td colspan="3"></td></tr>
-{{#each rows}}<tr><th scope="row">{{id}}{{#if branch}} <small>in {{branch}}</small>{{/if}}<small>{{#if title}}{{title}}{{else}}{{uses}}{{/if}}</small></th><td class="t">{{rowChart this}}</td><td class="n">{{start}}</td><td class="n">{{duration}}</td><td class="s {{tone}}">{{status}}{{#each notes}}<small>{{this}}</small>{{/each}}</td></tr>
+{{#each rows}}<tr{{#if isUnit}} class="unit"{{/if}}><th scope="row">{{id}}{{#if branch}} <small>in {{branch}}</small>{{/if}}<small>{{#if title}}{{title}}{{else}}{{uses}}{{/if}}</small></th><td class="t">{{rowChart this}}</td><td class="n">{{start}}</td><td class="n">{{duration}}</td><td class="s {{tone}}">{{status}}{{#each notes}}<small>{{this}}</small>{{/each}}</td></tr>
 {{/each}}{{#if others.length}}<tr><th scope="row">{{others.length}} more<small>in the table below</small></th><td class="t"></td><td colspan="3"></td></tr>
 {{/if}}</tbody>
 {{/each}}</table>

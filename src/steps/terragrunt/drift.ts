@@ -20,11 +20,10 @@ export const step = defineStep({
   plan: (given) => ({ does: `Holds all units against their code${membersOf(given).env === undefined ? '' : `, with ${envWords(membersOf(given).env).trim()}`}`, calls: [`${envWords(membersOf(given).env)}terragrunt run --all -- plan -detailed-exitcode`, 'terragrunt run -- state pull'] }),
   async run({ infrastructure, env = {} }, ctx) {
     const { terragrunt } = ctx.ports;
-    const units = await terragrunt.units(infrastructure, env, ctx.signal);
-    await recordCode(ctx, infrastructure, units);
     const { how, told } = live(ctx, randomUUID());
-    const { plan, runs } = await terragrunt.plan(infrastructure, { env, targets: [], destroy: false }, how, ctx.signal);
+    const { plan, runs, units } = await terragrunt.plan(infrastructure, { env, targets: [], destroy: false }, how, ctx.signal);
     await told();
+    await recordCode(ctx, infrastructure, units);
     await recordRuns(ctx, runs, units);
     await recordStates(ctx, infrastructure, 'applied', await terragrunt.states(infrastructure, units.map(({ unit }) => unit), env, ctx.signal));
     const checked = units.map(({ unit }) => {

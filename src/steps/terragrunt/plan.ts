@@ -51,10 +51,9 @@ export const step = defineStep({
   },
   async run({ infrastructure, units, env = {}, targets = [], destroy = false }, ctx) {
     const { how, told } = live(ctx, randomUUID());
-    const known = await ctx.ports.terragrunt.units(infrastructure, env, ctx.signal);
-    await recordCode(ctx, infrastructure, known);
-    const { plan, runs } = await ctx.ports.terragrunt.plan(infrastructure, { ...(units === undefined ? {} : { units }), env, targets, destroy }, how, ctx.signal);
+    const { plan, runs, units: known } = await ctx.ports.terragrunt.plan(infrastructure, { ...(units === undefined ? {} : { units }), env, targets, destroy }, how, ctx.signal);
     await told();
+    await recordCode(ctx, infrastructure, known);
     await recordRuns(ctx, runs, known);
     await recordPlan(ctx, infrastructure, plan);
     const lines = planLines(plan);

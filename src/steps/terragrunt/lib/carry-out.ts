@@ -22,37 +22,38 @@ export async function carryOut({ connection, plan, effect, mark, tolerate }: Car
   const { terragrunt } = ctx.ports;
   refuseDestroying(plan.units, terragrunt.mayDestroy(connection), effect);
   const { how, told } = live(ctx, mark);
-  const runs: UnitRun[] = [];
-  const apply = async (saved: StackPlan, units: readonly UnitPlan[]): Promise<void> => {
-    if (units.length === 0) return;
-    runs.push(...(await terragrunt.apply(connection, saved, units.map(({ unit }) => unit), effect, how, ctx.signal)));
-    const failure = terragrunt.failureOf('apply', runs);
-    if (failure !== undefined) throw failure;
-    refuseUnclean(runs, tolerate);
-  };
-  try {
-    for (const wave of wavesOf(plan.units.filter(isWork), plan.destroy)) {
-      await apply(plan, wave.filter(({ provisional }) => !provisional));
-      const provisional = wave.filter((unit) => unit.provisional);
-      if (provisional.length > 0) {
-        const again = await terragrunt.plan(connection, { units: provisional.map(({ unit }) => unit), env: plan.env, targets: plan.targets, destroy: plan.destroy }, how, ctx.signal);
-        runs.push(...again.runs);
-        for (const line of planLines(again.plan)) ctx.log(line);
-        await recordPlan(ctx, connection, again.plan);
-        refuseDifferent(provisional, again.plan.units);
-        refuseDestroying(again.plan.units, terragrunt.mayDestroy(connection), effect);
-        await apply(again.plan, again.plan.units.filter(isWork));
-      }
+  const work = plan.units.filter(isWork);
+  const all: UnitRun[] = [];
+  for (const wave of wavesOf(work, plan.destroy)) {
+    const runs: UnitRun[] = [];
+    try {
+      await oneWave(wave, runs);
+    } finally {
+      // Also where it failed: how each unit fared is on record.
+      await told();
+      all.push(...(await recordRuns(ctx, runs, work)));
     }
-    return await recordAll();
-  } catch (error) {
-    await recordAll();
-    throw error;
   }
+  return all;
 
-  async function recordAll(): Promise<UnitRun[]> {
-    await told();
-    return recordRuns(ctx, runs, plan.units);
+  async function oneWave(wave: readonly UnitPlan[], runs: UnitRun[]): Promise<void> {
+    const apply = async (saved: StackPlan, units: readonly UnitPlan[]): Promise<void> => {
+      if (units.length === 0) return;
+      runs.push(...(await terragrunt.apply(connection, saved, units.map(({ unit }) => unit), effect, how, ctx.signal)));
+      const failure = terragrunt.failureOf('apply', runs);
+      if (failure !== undefined) throw failure;
+      refuseUnclean(runs, tolerate);
+    };
+    await apply(plan, wave.filter(({ provisional }) => !provisional));
+    const provisional = wave.filter((unit) => unit.provisional);
+    if (provisional.length === 0) return;
+    const again = await terragrunt.plan(connection, { units: provisional.map(({ unit }) => unit), env: plan.env, targets: plan.targets, destroy: plan.destroy }, how, ctx.signal);
+    runs.push(...again.runs);
+    for (const line of planLines(again.plan)) ctx.log(line);
+    await recordPlan(ctx, connection, again.plan);
+    refuseDifferent(provisional, again.plan.units);
+    refuseDestroying(again.plan.units, terragrunt.mayDestroy(connection), effect);
+    await apply(again.plan, again.plan.units.filter(isWork));
   }
 }
 

@@ -16,7 +16,7 @@ export function live(ctx: StepContext, mark: string): { readonly how: StackHow; 
   };
 }
 
-/** One event for each unit. A unit that was worked on more than once counts from its first beginning to its last end, with the worst that was said of it. */
+/** One event for each unit; `units` are all that the step works on. A unit that was worked on more than once counts from its first beginning to its last end, with the worst that was said of it. */
 export async function recordRuns(ctx: StepContext, runs: readonly UnitRun[], units: readonly Unit[]): Promise<UnitRun[]> {
   const merged = new Map<string, UnitRun>();
   for (const run of runs) {
@@ -24,8 +24,8 @@ export async function recordRuns(ctx: StepContext, runs: readonly UnitRun[], uni
     merged.set(run.unit, earlier === undefined ? run : { ...run, started: earlier.started, reason: run.reason ?? earlier.reason, cause: run.cause ?? earlier.cause });
   }
   for (const run of merged.values()) {
-    const after = units.find(({ unit }) => unit === run.unit)?.after ?? [];
-    await ctx.unit('finished', { ...run, cause: run.cause === null ? null : run.cause.slice(0, 500), after: after.filter((unit) => merged.has(unit)) });
+    const after = (units.find(({ unit }) => unit === run.unit)?.after ?? []).filter((name) => units.some(({ unit }) => unit === name));
+    await ctx.unit('finished', { ...run, cause: run.cause === null ? null : run.cause.slice(0, 500), after: [...after] });
   }
   return [...merged.values()];
 }
