@@ -97,6 +97,7 @@ const watchers: Record<string, () => Promise<WatcherDefinition>> = {
   'ec2.changes': async () => (await import('../steps/ec2/changes.js')).watcher,
   'git.changes': async () => (await import('../steps/git/changes.js')).watcher,
   'postgres.changes': async () => (await import('../steps/postgres/changes.js')).watcher,
+  'terraform.changes': async () => (await import('../steps/terraform/changes.js')).watcher,
 };
 
 /** Every step, probe, watcher and provisioner of this package; a module is loaded when its type is asked for. */

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["directory"],"properties":{"directory":{"type":"string","minLength":1,"description":"Folder of the root module, from the runbook's folder on"},"binary":{"type":"string","minLength":1,"default":"terraform","description":"terraform or tofu: a name on PATH, or an absolute path"},"workspace":{"type":"string","minLength":1,"description":"Must be there already; default: the default workspace"},"backendConfig":{"type":"object","patternProperties":{"^[a-z][a-z0-9_]*$":{}},"description":"Settings of the backend that the code leaves open; no secrets","additionalProperties":false},"state":{"type":"string","minLength":1,"description":"The bucket that holds the state, where steps look at its versions"},"env":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"description":"Added to the environment of every command; TF_VAR_<name> sets a variable","additionalProperties":false},"secretEnv":{"type":"array","items":{"type":"string","pattern":"^[A-Za-z_][A-Za-z0-9_]*$"},"description":"Variables of the environment that Muster was started in, passed on; their values are redacted everywhere"},"mayDestroy":{"type":"array","items":{"type":"string","minLength":1},"default":[],"description":"Resource addresses that a drill may destroy or replace here; `*` stands for any text"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["directory"],"properties":{"directory":{"type":"string","minLength":1,"description":"Folder of the root module, from the runbook's folder on"},"binary":{"type":"string","minLength":1,"default":"terraform","description":"terraform or tofu: a name on PATH, or an absolute path"},"workspace":{"type":"string","minLength":1,"description":"Must be there already; default: the default workspace"},"backendConfig":{"type":"object","patternProperties":{"^[a-z][a-z0-9_]*$":{}},"description":"Settings of the backend that the code leaves open; no secrets","additionalProperties":false},"env":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"description":"Added to the environment of every command; TF_VAR_<name> sets a variable","additionalProperties":false},"secretEnv":{"type":"array","items":{"type":"string","pattern":"^[A-Za-z_][A-Za-z0-9_]*$"},"description":"Variables of the environment that Muster was started in, passed on; their values are redacted everywhere"},"mayDestroy":{"type":"array","items":{"type":"string","minLength":1},"default":[],"description":"Resource addresses that a drill may destroy or replace here; `*` stands for any text"}},"additionalProperties":false};
 const func1 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^[a-z][a-z0-9_]*$", "u");
 const pattern5 = new RegExp("^[A-Za-z_][A-Za-z0-9_]*$", "u");
@@ -29,7 +29,7 @@ vErrors.push(err0);
 errors++;
 }
 for(const key0 in data){
-if(!((((((((key0 === "directory") || (key0 === "binary")) || (key0 === "workspace")) || (key0 === "backendConfig")) || (key0 === "state")) || (key0 === "env")) || (key0 === "secretEnv")) || (key0 === "mayDestroy"))){
+if(!(((((((key0 === "directory") || (key0 === "binary")) || (key0 === "workspace")) || (key0 === "backendConfig")) || (key0 === "env")) || (key0 === "secretEnv")) || (key0 === "mayDestroy"))){
 const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err1];
@@ -142,11 +142,12 @@ vErrors.push(err9);
 errors++;
 }
 }
-if(data.state !== undefined){
-let data4 = data.state;
-if(typeof data4 === "string"){
-if(func1(data4) < 1){
-const err10 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.state,data:data4};
+if(data.env !== undefined){
+let data4 = data.env;
+if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
+for(const key2 in data4){
+if(!(pattern5.test(key2))){
+const err10 = {instancePath:instancePath+"/env",schemaPath:"#/properties/env/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.env,data:data4};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -156,8 +157,11 @@ vErrors.push(err10);
 errors++;
 }
 }
-else {
-const err11 = {instancePath:instancePath+"/state",schemaPath:"#/properties/state/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.state.type,parentSchema:schema31.properties.state,data:data4};
+for(const key3 in data4){
+if(pattern5.test(key3)){
+let data5 = data4[key3];
+if(typeof data5 !== "string"){
+const err11 = {instancePath:instancePath+"/env/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/env/patternProperties/%5E%5BA-Za-z_%5D%5BA-Za-z0-9_%5D*%24/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.env.patternProperties["^[A-Za-z_][A-Za-z0-9_]*$"].type,parentSchema:schema31.properties.env.patternProperties["^[A-Za-z_][A-Za-z0-9_]*$"],data:data5};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -167,12 +171,10 @@ vErrors.push(err11);
 errors++;
 }
 }
-if(data.env !== undefined){
-let data5 = data.env;
-if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
-for(const key2 in data5){
-if(!(pattern5.test(key2))){
-const err12 = {instancePath:instancePath+"/env",schemaPath:"#/properties/env/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.env,data:data5};
+}
+}
+else {
+const err12 = {instancePath:instancePath+"/env",schemaPath:"#/properties/env/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.env.type,parentSchema:schema31.properties.env,data:data4};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -182,11 +184,15 @@ vErrors.push(err12);
 errors++;
 }
 }
-for(const key3 in data5){
-if(pattern5.test(key3)){
-let data6 = data5[key3];
-if(typeof data6 !== "string"){
-const err13 = {instancePath:instancePath+"/env/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/env/patternProperties/%5E%5BA-Za-z_%5D%5BA-Za-z0-9_%5D*%24/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.env.patternProperties["^[A-Za-z_][A-Za-z0-9_]*$"].type,parentSchema:schema31.properties.env.patternProperties["^[A-Za-z_][A-Za-z0-9_]*$"],data:data6};
+if(data.secretEnv !== undefined){
+let data6 = data.secretEnv;
+if(Array.isArray(data6)){
+const len0 = data6.length;
+for(let i0=0; i0<len0; i0++){
+let data7 = data6[i0];
+if(typeof data7 === "string"){
+if(!pattern5.test(data7)){
+const err13 = {instancePath:instancePath+"/secretEnv/" + i0,schemaPath:"#/properties/secretEnv/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z_][A-Za-z0-9_]*$"},message:"must match pattern \""+"^[A-Za-z_][A-Za-z0-9_]*$"+"\"",schema:"^[A-Za-z_][A-Za-z0-9_]*$",parentSchema:schema31.properties.secretEnv.items,data:data7};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -196,10 +202,8 @@ vErrors.push(err13);
 errors++;
 }
 }
-}
-}
 else {
-const err14 = {instancePath:instancePath+"/env",schemaPath:"#/properties/env/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.env.type,parentSchema:schema31.properties.env,data:data5};
+const err14 = {instancePath:instancePath+"/secretEnv/" + i0,schemaPath:"#/properties/secretEnv/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.secretEnv.items.type,parentSchema:schema31.properties.secretEnv.items,data:data7};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -209,15 +213,9 @@ vErrors.push(err14);
 errors++;
 }
 }
-if(data.secretEnv !== undefined){
-let data7 = data.secretEnv;
-if(Array.isArray(data7)){
-const len0 = data7.length;
-for(let i0=0; i0<len0; i0++){
-let data8 = data7[i0];
-if(typeof data8 === "string"){
-if(!pattern5.test(data8)){
-const err15 = {instancePath:instancePath+"/secretEnv/" + i0,schemaPath:"#/properties/secretEnv/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z_][A-Za-z0-9_]*$"},message:"must match pattern \""+"^[A-Za-z_][A-Za-z0-9_]*$"+"\"",schema:"^[A-Za-z_][A-Za-z0-9_]*$",parentSchema:schema31.properties.secretEnv.items,data:data8};
+}
+else {
+const err15 = {instancePath:instancePath+"/secretEnv",schemaPath:"#/properties/secretEnv/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.secretEnv.type,parentSchema:schema31.properties.secretEnv,data:data6};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -227,8 +225,15 @@ vErrors.push(err15);
 errors++;
 }
 }
-else {
-const err16 = {instancePath:instancePath+"/secretEnv/" + i0,schemaPath:"#/properties/secretEnv/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.secretEnv.items.type,parentSchema:schema31.properties.secretEnv.items,data:data8};
+if(data.mayDestroy !== undefined){
+let data8 = data.mayDestroy;
+if(Array.isArray(data8)){
+const len1 = data8.length;
+for(let i1=0; i1<len1; i1++){
+let data9 = data8[i1];
+if(typeof data9 === "string"){
+if(func1(data9) < 1){
+const err16 = {instancePath:instancePath+"/mayDestroy/" + i1,schemaPath:"#/properties/mayDestroy/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.mayDestroy.items,data:data9};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -238,9 +243,8 @@ vErrors.push(err16);
 errors++;
 }
 }
-}
 else {
-const err17 = {instancePath:instancePath+"/secretEnv",schemaPath:"#/properties/secretEnv/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.secretEnv.type,parentSchema:schema31.properties.secretEnv,data:data7};
+const err17 = {instancePath:instancePath+"/mayDestroy/" + i1,schemaPath:"#/properties/mayDestroy/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.mayDestroy.items.type,parentSchema:schema31.properties.mayDestroy.items,data:data9};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -250,15 +254,9 @@ vErrors.push(err17);
 errors++;
 }
 }
-if(data.mayDestroy !== undefined){
-let data9 = data.mayDestroy;
-if(Array.isArray(data9)){
-const len1 = data9.length;
-for(let i1=0; i1<len1; i1++){
-let data10 = data9[i1];
-if(typeof data10 === "string"){
-if(func1(data10) < 1){
-const err18 = {instancePath:instancePath+"/mayDestroy/" + i1,schemaPath:"#/properties/mayDestroy/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.mayDestroy.items,data:data10};
+}
+else {
+const err18 = {instancePath:instancePath+"/mayDestroy",schemaPath:"#/properties/mayDestroy/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.mayDestroy.type,parentSchema:schema31.properties.mayDestroy,data:data8};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -268,37 +266,14 @@ vErrors.push(err18);
 errors++;
 }
 }
+}
 else {
-const err19 = {instancePath:instancePath+"/mayDestroy/" + i1,schemaPath:"#/properties/mayDestroy/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.mayDestroy.items.type,parentSchema:schema31.properties.mayDestroy.items,data:data10};
+const err19 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err19];
 }
 else {
 vErrors.push(err19);
-}
-errors++;
-}
-}
-}
-else {
-const err20 = {instancePath:instancePath+"/mayDestroy",schemaPath:"#/properties/mayDestroy/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.mayDestroy.type,parentSchema:schema31.properties.mayDestroy,data:data9};
-if(vErrors === null){
-vErrors = [err20];
-}
-else {
-vErrors.push(err20);
-}
-errors++;
-}
-}
-}
-else {
-const err21 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
-if(vErrors === null){
-vErrors = [err21];
-}
-else {
-vErrors.push(err21);
 }
 errors++;
 }

@@ -10,6 +10,10 @@ export const gitPort: GitPort = {
     const [commit = '', author = ''] = (line ?? '').trim().split('\n');
     return commit === '' ? null : { commit, author };
   },
+  async committed(folder) {
+    const text = await git(folder, ['ls-tree', '-r', '-z', '--name-only', 'HEAD', '--', '.'], /./);
+    return new Set((text ?? '').split('\0').filter((path) => path !== ''));
+  },
   async differing(folder) {
     const top = await git(folder, ['rev-parse', '--show-toplevel'], /not a git repository/i);
     if (top === undefined) throw new RefusedError(`${folder} is in no git repository`);

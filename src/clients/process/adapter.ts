@@ -6,6 +6,7 @@ import { endGroup, endProcess, endProcessesWith } from './end.js';
 import { identityOf } from './identity.js';
 import { Output } from './output.js';
 import type { CommandOptions, CommandResult, ProcessPort } from './port.js';
+import { Tail } from './tail.js';
 import { findProgram } from './which.js';
 
 const defaultOutputLimit = 1 << 20;
@@ -79,6 +80,10 @@ async function runCommand(scope: Scope, parts: ProcessParts, argv: readonly [str
   signal.throwIfAborted();
 
   const outputLimit = options.outputLimit ?? defaultOutputLimit;
+  const stdout = new Output(outputLimit, options.onLine && ((line) => options.onLine?.(line, 'stdout')));
+  const stderr = new Output(outputLimit, options.onLine && ((line) => options.onLine?.(line, 'stderr')));
+  const files = options.outlives === undefined ? undefined : { stdout: await Tail.create(`${options.outlives}.stdout`, stdout), stderr: await Tail.create(`${options.outlives}.stderr`, stderr) };
+  const tails = Object.values(files ?? {});
   const started = performance.now();
   const child = execa(file, args, {
     argv0: name,
@@ -88,18 +93,18 @@ async function runCommand(scope: Scope, parts: ProcessParts, argv: readonly [str
     detached: true,
     buffer: false,
     reject: false,
+    ...(files === undefined ? {} : { stdout: files.stdout.stream, stderr: files.stderr.stream }),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
   });
-  const stdout = new Output(outputLimit, options.onLine && ((line) => options.onLine?.(line, 'stdout')));
-  const stderr = new Output(outputLimit, options.onLine && ((line) => options.onLine?.(line, 'stderr')));
   child.stdout?.on('data', (chunk: Buffer) => stdout.add(chunk));
   child.stderr?.on('data', (chunk: Buffer) => stderr.add(chunk));
   const exited = new Promise<{ code: number | null; killedBy: NodeJS.Signals | null }>((resolve) => child.once('exit', (code, killedBy) => resolve({ code, killedBy })));
   const { pid } = child;
   if (pid === undefined) {
     const { message } = await child;
+    await endAll(tails);
     throw new StepError('command-not-started', `${name} could not be started: ${message ?? 'no reason given'}`);
   }
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
@@ -115,6 +120,7 @@ async function runCommand(scope: Scope, parts: ProcessParts, argv: readonly [str
     await Promise.race([closed, pause(drainMs, undefined, { ref: false })]);
     child.stdout?.destroy();
     child.stderr?.destroy();
+    await endAll(tails);
     const result = { stdout: stdout.end(), stderr: stderr.end(), durationMs };
     signal.throwIfAborted();
     if (end.code === null) throw new StepError('command-killed', `${name} was ended by ${end.killedBy ?? 'a signal'} after ${Math.round(durationMs)} ms${lastLines(result.stderr)}`);
@@ -127,7 +133,12 @@ async function runCommand(scope: Scope, parts: ProcessParts, argv: readonly [str
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);
+    await endAll(tails);
   }
+}
+
+async function endAll(tails: readonly Tail[]): Promise<void> {
+  await Promise.all(tails.map((tail) => tail.end()));
 }
 
 /** The end of what a command said, for its error message. */

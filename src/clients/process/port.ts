@@ -24,6 +24,11 @@ export interface CommandOptions {
   readonly endWith?: EndSignal;
   /** Between the first signal and SIGKILL when it must end, in ms; default 5000. */
   readonly graceMs?: number;
+  /**
+   * Stdout and stderr go to new files of this name with `.stdout` and `.stderr`. A command that writes to a pipe ends at its next
+   * line when Muster dies; this one finishes what it has begun.
+   */
+  readonly outlives?: string;
   /** How many of the last characters of stdout and of stderr are kept; default 1 MiB. */
   readonly outputLimit?: number;
   /** Numeric ids to run as, when Muster runs as root. */

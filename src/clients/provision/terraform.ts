@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { Type, type Static } from 'typebox';
 import { defineProvisioner, type ProvisionContext } from '../../engine/define-step.js';
 import { StepError } from '../../engine/errors.js';
-import { ConnectionName, strict } from '../../engine/schema.js';
+import { strict } from '../../engine/schema.js';
 import { versionOf } from '../terraform/adapter.js';
 import { runTool } from '../terraform/command.js';
 import type { TerraformDetails } from '../terraform/details.js';
@@ -16,7 +16,6 @@ const input = Type.Object(
     binary: Type.Optional(Type.String({ minLength: 1, default: 'terraform', description: 'terraform or tofu: a name on PATH, or an absolute path' })),
     workspace: Type.Optional(Type.String({ minLength: 1, description: 'Must be there already; default: the default workspace' })),
     backendConfig: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9_]*$' }), Type.Unknown(), { description: 'Settings of the backend that the code leaves open; no secrets' })),
-    state: Type.Optional(ConnectionName('bucket', 'The bucket that holds the state, where steps look at its versions')),
     env: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String(), { description: 'Added to the environment of every command; TF_VAR_<name> sets a variable' })),
     secretEnv: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), { description: 'Variables of the environment that Muster was started in, passed on; their values are redacted everywhere' })),
     mayDestroy: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { default: [], description: 'Resource addresses that a drill may destroy or replace here; `*` stands for any text' })),

@@ -21,10 +21,12 @@ type Written = ReturnType<InfrastructurePort['written']>[number];
 /** What the ports of all scopes of one process share: which serials our own commands wrote. */
 export interface InfrastructureShared {
   readonly written: Map<string, Written[]>;
+  /** Commands that have not ended, by their mark: also those that are being told to. */
+  readonly running: Map<string, Promise<unknown>>;
 }
 
 export function infrastructureShared(): InfrastructureShared {
-  return { written: new Map() };
+  return { written: new Map(), running: new Map() };
 }
 
 /** Infrastructure as code through the tool's own command line. */
@@ -42,7 +44,7 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
     const details = workOf(connection);
     await scope.access({ kind: 'infrastructure', connection }, effect);
     const log = more.mark === undefined ? {} : { TF_LOG_CORE: 'info', TF_LOG_PATH: logFile(details.work, more.mark) };
-    return runTool(
+    const ended = runTool(
       process,
       {
         program: details.command,
@@ -55,6 +57,10 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
       },
       signal,
     );
+    if (more.mark === undefined) return ended;
+    const { mark } = more;
+    shared.running.set(mark, ended);
+    return ended.finally(() => shared.running.delete(mark));
   };
 
   const pull = async (connection: string, signal: AbortSignal): Promise<string | null> => {
@@ -72,6 +78,10 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
   /** Runs what writes the state, and notes which serials it wrote. What it began on is refused by the tool once somebody else moved it. */
   const writing = async (connection: string, signal: AbortSignal, work: () => Promise<unknown>): Promise<StateFacts | null> => {
     const before = await state(connection, signal);
+    const from = before?.serial ?? -1;
+    const earlier = shared.written.get(connection) ?? [];
+    const note = (to: number | null) => shared.written.set(connection, [...earlier, { from, to }]);
+    note(null);
     let after: StateFacts | null | undefined;
     try {
       await work();
@@ -80,8 +90,7 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
     } finally {
       // Also where it failed half-way: what it wrote is ours. Where it cannot be told how much, all of it may be.
       after ??= await state(connection, scope.signal).catch(() => undefined);
-      const [from, to] = [before?.serial ?? -1, after?.serial ?? null];
-      if (to === null || to > from) shared.written.set(connection, [...(shared.written.get(connection) ?? []), { from, to }]);
+      note(after === undefined ? null : Math.max(from, after?.serial ?? from));
     }
   };
 
@@ -121,7 +130,7 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
     },
     async apply(connection, digest, effect, { mark, onProgress }, signal) {
       const file = await intact(workOf(connection).work, digest);
-      await writing(connection, signal, () => run(connection, ['apply', '-json', '-input=false', file], effect, signal, { mark, ...(onProgress === undefined ? {} : { onProgress }) }));
+      await writing(connection, signal, () => run(connection, ['apply', '-json', '-input=false', file], effect, signal, { mark, outlives: join(workOf(connection).work, mark), ...(onProgress === undefined ? {} : { onProgress }) }));
     },
     async outputs(connection, signal) {
       const { stdout } = await run(connection, ['output', '-json', '-no-color'], 'read', signal);
@@ -141,6 +150,8 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
     },
     written: (connection) => shared.written.get(connection) ?? [],
     async release(connection, mark, signal) {
+      // Told once already: at a second signal Terraform drops everything at once, and its lock with it.
+      await shared.running.get(mark)?.catch(() => undefined);
       await process.endMarked(mark, undefined, 'SIGINT');
       const { work } = workOf(connection);
       for (const id of await announcedLocks(logFile(work, mark))) await unlock(connection, id, run, signal);

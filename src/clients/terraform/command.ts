@@ -23,6 +23,8 @@ export interface ToolCommand {
   readonly okExitCodes?: readonly number[];
   /** By which what is left of it can be ended (`MUSTER_MARK`). */
   readonly mark?: string;
+  /** It finishes what it has begun also where Muster dies (CommandOptions). */
+  readonly outlives?: string;
   readonly onProgress?: (progress: Progress) => void;
   /** Every line of stdout and stderr as it comes, for what speaks another language than `terraform -json`. */
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
@@ -59,6 +61,7 @@ export async function runTool(process: ProcessPort, command: ToolCommand, signal
         graceMs,
         outputLimit,
         ...(mark === undefined ? {} : { mark }),
+        ...(command.outlives === undefined ? {} : { outlives: command.outlives }),
         onLine(line, stream) {
           command.onLine?.(line, stream);
           const message = stream === 'stdout' ? readMessage(line) : undefined;

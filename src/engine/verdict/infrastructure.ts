@@ -93,7 +93,7 @@ function whyNotAsCode(facts: Facts, connection: string): string | null {
 /** Where the journal says last that a unit was built; taking everything down again comes after the last drift. */
 function lastBuilt(facts: Facts, drifts: readonly Recorded<'drift'>[]): number {
   const { binding } = facts.plan;
-  const building = new Set(flattenSteps(binding.steps).flatMap(({ step }) => (step.changes.some(({ system }) => system.startsWith('infrastructure:')) && step.effect !== 'destroy' ? [step.id] : [])));
+  const building = new Set(flattenSteps(binding.steps).flatMap(({ step }) => (step.changes.some(({ system }) => system.startsWith('infrastructure:')) && !step.uses.endsWith('.destroy') ? [step.id] : [])));
   const last = drifts.at(-1)?.index ?? -1;
   return facts.of('unit.finished').findLast(({ event, index }) => building.has(event.step ?? '') && index > last)?.index ?? -1;
 }

@@ -100,8 +100,8 @@ export function deriveRto(facts: Facts, steps: readonly StepFact[], fault: Fault
   const firstFailed = probes.reduce<bigint | null>((least, probe) => (probe.firstFailed && (least === null || probe.firstFailed.position < least) ? probe.firstFailed.position : least), null);
   const firstFailedMs = firstFailed === null ? null : toMs(firstFailed - fault.moment.position);
   const seen = { probes, gaps, findings };
-  // Nobody is served by what was rebuilt beside the living system: it is there when the last gate says so.
-  const byGate = binding.fault === 'declared' && isRebuild(facts) && steps.some(({ step }) => step.gate && step.phase === 'verify');
+  // Nobody is served by what was rebuilt beside the living system, or where the environment has no endpoint: it is there when the last gate says so.
+  const byGate = (binding.fault === 'declared' || Object.keys(binding.environment.endpoints).length === 0) && isRebuild(facts) && steps.some(({ step }) => step.gate && step.phase === 'verify');
   if (probes.length === 0 && !byGate) return not('the plan has no availability probe', {}, seen);
   const lacking = probes.find(({ why }) => why !== null);
   const gate = gateEnd(facts, steps, fault);

@@ -36,6 +36,14 @@ describe('run', () => {
     expect(lines.toSorted()).toEqual(['stderr three', 'stdout one', 'stdout two']);
   });
 
+  test('gives what a command says into files, too, up to its last line', async () => {
+    const lines: string[] = [];
+    const result = await port.run(['sh', '-c', 'echo one; echo three >&2; printf two'], { outlives: join(dir, 'said'), onLine: (line, stream) => lines.push(`${stream} ${line}`) }, signal);
+    expect(result).toMatchObject({ exitCode: 0, stdout: 'one\ntwo', stderr: 'three\n' });
+    expect(lines.toSorted()).toEqual(['stderr three', 'stdout one', 'stdout two']);
+    await expect(port.run(['sh', '-c', 'echo why >&2; exit 4'], { outlives: join(dir, 'said') }, signal)).rejects.toThrow(/exited with 4:\nwhy/);
+  });
+
   test('passes arguments as they are: no shell reads them', async () => {
     const argument = '$(touch pwned); `id` "quoted" *';
     expect((await port.run(['printf', '%s', argument], { cwd: dir }, signal)).stdout).toBe(argument);

@@ -45,6 +45,47 @@ output "password" {
 }
 `;
 
+/**
+ * An application that really runs somewhere: its release stands in a file, which Terraform reads again when it plans. So what
+ * is there can differ from what the state says.
+ */
+export const running = `
+variable "release" {
+  type    = string
+  default = "1.4.2"
+}
+variable "place" {
+  type = string
+}
+resource "terraform_data" "network" {
+  input = "10.0.0.0/16"
+}
+resource "terraform_data" "app" {
+  input            = { release = var.release, network = terraform_data.network.output, place = var.place }
+  triggers_replace = [var.release]
+  provisioner "local-exec" {
+    command = "sleep \${var.release == "slow" ? 60 : 0}; printf %s $RELEASE > $PLACE"
+    environment = {
+      RELEASE = var.release
+      PLACE   = var.place
+    }
+  }
+  provisioner "local-exec" {
+    when    = destroy
+    command = "rm -f $PLACE"
+    environment = {
+      PLACE = self.input.place
+    }
+  }
+}
+resource "terraform_data" "service" {
+  input = file(terraform_data.app.output.place)
+}
+output "release" {
+  value = terraform_data.service.output
+}
+`;
+
 /** A folder with a root module whose state is in S3, committed to a git repository of its own. */
 export function writeCode(folder: string, { bucket, key, table, body = shop }: CodeOptions): string {
   mkdirSync(folder, { recursive: true });
