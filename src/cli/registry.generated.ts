@@ -30,8 +30,10 @@ const steps: Record<string, () => Promise<StepDefinition>> = {
   'k8s.exec': async () => (await import('../steps/k8s/exec.js')).step,
   'k8s.get': async () => (await import('../steps/k8s/get.js')).step,
   'k8s.inventory': async () => (await import('../steps/k8s/inventory.js')).step,
+  'k8s.kill-pod': async () => (await import('../steps/k8s/kill-pod.js')).step,
   'k8s.logs': async () => (await import('../steps/k8s/logs.js')).step,
   'k8s.patch': async () => (await import('../steps/k8s/patch.js')).step,
+  'k8s.placement': async () => (await import('../steps/k8s/placement.js')).step,
   'k8s.scale': async () => (await import('../steps/k8s/scale.js')).step,
   'k8s.wait': async () => (await import('../steps/k8s/wait.js')).step,
   'manual': async () => (await import('../steps/general/manual.js')).step,
@@ -70,6 +72,7 @@ const steps: Record<string, () => Promise<StepDefinition>> = {
 const probes: Record<string, () => Promise<ProbeDefinition>> = {
   'cnpg.states': async () => (await import('../steps/cnpg/states.js')).probe,
   'http.availability': async () => (await import('../steps/http/availability.js')).probe,
+  'k8s.replicas': async () => (await import('../steps/k8s/replicas.js')).probe,
   'postgres.archive': async () => (await import('../steps/postgres/archive.js')).probe,
   'postgres.availability': async () => (await import('../steps/postgres/availability.js')).probe,
   'postgres.ledger': async () => (await import('../steps/postgres/ledger.js')).probe,

@@ -1,0 +1,81 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { startIngress, type Ingress } from '../components/kubernetes/ingress.js';
+import type { Cluster } from '../components/kubernetes/index.js';
+import { deployment, disruptionBudget, service } from '../components/kubernetes/objects.js';
+import { until } from '../components/kubernetes/programs.js';
+import type { Environment, Runbook } from '../../src/engine/documents.js';
+import { drill, root, run, type Drilled, type DrillOptions, type Judged } from './harness.js';
+
+/** A service of a namespace of its own: the Deployment `web` with a budget, and the stand-in ingress that leads to it. */
+export interface Shop {
+  readonly namespace: string;
+  readonly replicas: number;
+  readonly ingress: Ingress;
+  /** Merge-patches the deployment, as the administrator. */
+  patch(body: unknown): Promise<unknown>;
+  readyPods(): Promise<number>;
+  /** Runs a shipped runbook on it, to a bundle. */
+  drill(runbook: string, options?: ShopDrill): Promise<Judged>;
+  /** The same without expecting one. */
+  run(runbook: string, options?: ShopDrill): Promise<Drilled>;
+  stop(): Promise<void>;
+}
+
+export interface ShopDrill extends Pick<DrillOptions, 'beside' | 'set' | 'args' | 'env'> {
+  /** Default: of the administrator. */
+  readonly kubeconfig?: string;
+  readonly runbook?: (runbook: Runbook) => void;
+  readonly environment?: (environment: Environment) => void;
+}
+
+export async function startShop(cluster: Cluster, namespace: string, { replicas = 3, minAvailable = 2 }: { readonly replicas?: number; readonly minAvailable?: number } = {}): Promise<Shop> {
+  const { request } = cluster;
+  await request('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
+  const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+  await request('POST', deployments, deployment('web', { replicas }));
+  await request('POST', `/api/v1/namespaces/${namespace}/services`, service('web'));
+  await request('POST', `/apis/policy/v1beta1/namespaces/${namespace}/poddisruptionbudgets`, disruptionBudget('web', minAvailable));
+  const readyPods = async () => ((await request('GET', `${deployments}/web`)).status?.['readyReplicas'] as number | undefined) ?? 0;
+  const budgetHolds = async () => (await request('GET', `/apis/policy/v1beta1/namespaces/${namespace}/poddisruptionbudgets/web`)).status?.['currentHealthy'];
+  await until('the pods', async () => (await readyPods()) === replicas, []);
+  await until('the budget', async () => (await budgetHolds()) === replicas, []);
+  const ingress = await startIngress(cluster, namespace, 'web');
+  const options = (runbook: string, { kubeconfig = cluster.kubeconfig, runbook: editRunbook, environment: editEnvironment, set, ...rest }: ShopDrill): DrillOptions => ({
+    ...rest,
+    set: { replicas, ...set },
+    async documents(folder) {
+      const steps = parse(await readFile(join(root, `runbooks/${runbook}.yaml`), 'utf8')) as Runbook;
+      const environment: Environment = {
+        apiVersion: 'muster/v1',
+        kind: 'Environment',
+        metadata: { name: 'shop', sandbox: true },
+        connections: { cluster: { kind: 'kubernetes', role: 'source', provision: 'kubeconfig', with: { kubeconfig, context: cluster.context, namespace, uid: cluster.uid } } },
+        endpoints: { app: { provision: 'existing', host: ingress.host, port: ingress.port } },
+        boundary: { hosts: [`${ingress.host}:${ingress.port}`], kubernetes: [{ context: cluster.context, uid: cluster.uid, namespaces: [namespace], cluster: ['nodes'] }] },
+        runbooks: 'any',
+        stableFor: '1s',
+      };
+      editRunbook?.(steps);
+      editEnvironment?.(environment);
+      const files: [string, string] = [join(folder, 'runbook.yaml'), join(folder, 'environment.yaml')];
+      await writeFile(files[0], stringify(steps, { aliasDuplicateObjects: false }));
+      await writeFile(files[1], stringify(environment, { aliasDuplicateObjects: false }));
+      return files;
+    },
+  });
+  return {
+    namespace,
+    replicas,
+    ingress,
+    readyPods,
+    patch: (body) => request('PATCH', `${deployments}/web`, body),
+    drill: (runbook, given = {}) => drill(options(runbook, given)),
+    run: (runbook, given = {}) => run(options(runbook, given)),
+    async stop() {
+      await ingress.stop();
+      await request('DELETE', `/api/v1/namespaces/${namespace}`);
+    },
+  };
+}
