@@ -11,6 +11,8 @@ const benches: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   drill: async () => (await import('./drill.js')).drill(),
   memory: async () => (await import('./memory.js')).memory(),
   verify: async () => (await import('./verify.js')).verify(),
+  history: async () => (await import('./history.js')).history(),
+  report: async () => (await import('./report.js')).report(),
   truth: async () => (await import('./truth.js')).truth(),
 };
 
