@@ -24,7 +24,7 @@ import { registry } from './registry.generated.js';
 import { markedObjects } from './marked.js';
 import { readingScope } from './observe.js';
 import { Inventory, type Left } from './residue.js';
-import { conductTaken, inputsOf } from './resume.js';
+import { conductTaken, inputsOf, plannedInputs } from './resume.js';
 import { sealLines } from './seal-lines.js';
 import { sealerIfUsable, type SealOptions } from './sealer.js';
 import { tellSinks } from './sinks.js';
@@ -141,7 +141,9 @@ function inputsIfGiven(taken: TakenOver, set: readonly string[], io: CommandIo):
   } catch (error) {
     if (!(error instanceof UsageError) || set.length > 0) throw error;
     if ((taken.runbook.cleanup ?? []).length > 0) io.stderr(`${error.message}\n`);
-    return inputsOf({ ...taken, meta: { ...taken.meta, given: [] } }, set, io);
+    const inputs = Object.entries(taken.runbook.inputs ?? {});
+    const usual = Object.fromEntries(inputs.flatMap(([name, { default: value }]) => (value === undefined ? [] : [[name, value]])));
+    return { values: { ...usual, ...plannedInputs(taken.plan) }, sensitive: inputs.flatMap(([name, spec]) => (spec['x-sensitive'] === true ? [name] : [])) };
   }
 }
 

@@ -2,7 +2,8 @@ import { dirname } from 'node:path';
 import { called } from '../engine/called.js';
 import { bootId } from '../engine/clock.js';
 import { RefusedError, UsageError } from '../engine/errors.js';
-import { resolveInputs, type ResolvedInputs } from '../engine/plan/inputs.js';
+import { resolveInputs, type InputValue, type ResolvedInputs } from '../engine/plan/inputs.js';
+import type { Plan } from '../engine/plan-document.js';
 import type { Redactor } from '../engine/redact.js';
 import { whyNotResumable } from '../engine/resume.js';
 import { LiveWorld } from '../engine/world.js';
@@ -94,11 +95,20 @@ function withoutBundle(error: unknown, mode: Onwards['mode']): BundleWriter {
 /** The inputs of the plan; those that are sensitive and were given must be given again. Throws UsageError. */
 export function inputsOf({ plan, runbook, meta }: TakenOver, set: readonly string[], io: CommandIo): ResolvedInputs {
   const given = { ...sensitiveInputs(runbook.inputs, io), ...parseSet(set) };
-  const known = resolveInputs(runbook.inputs, given);
+  const known = resolveInputs(runbook.inputs, { ...asText(plannedInputs(plan)), ...given });
   const missing = known.sensitive.filter((name) => meta.given.includes(name) && !Object.hasOwn(given, name));
   if (missing.length > 0) throw new UsageError(`the run was given ${missing.join(', ')}, whose value stands nowhere: give it again as ${missing.map((name) => `MUSTER_INPUT_${name}`).join(' ')} in the environment, or with --set`);
-  const planned = Object.entries(plan.binding.inputs).filter(([name]) => !known.sensitive.includes(name));
-  return { values: { ...known.values, ...(Object.fromEntries(planned) as ResolvedInputs['values']) }, sensitive: known.sensitive };
+  return { values: { ...known.values, ...plannedInputs(plan) }, sensitive: known.sensitive };
+}
+
+/** Those whose values the plan holds: all but the sensitive ones. */
+export function plannedInputs({ binding }: Plan): ResolvedInputs['values'] {
+  return Object.fromEntries(Object.entries(binding.inputs).filter((input): input is [string, InputValue] => ['string', 'number', 'boolean'].includes(typeof input[1])));
+}
+
+/** As --set gives them. */
+function asText(values: ResolvedInputs['values']): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
 }
 
 function notResumable(run: string, why: readonly string[]): RefusedError {
