@@ -14,7 +14,7 @@ const run = (where: string, ...args: string[]) => spawnSync(process.execPath, [j
 beforeAll(() => {
   spawnSync(process.execPath, [join(root, 'tools', 'build.js')], { cwd: root });
   copy = mkdtempSync(join(tmpdir(), 'muster-generated-'));
-  for (const part of ['package.json', 'src', 'schemas', 'docs', 'dist']) cpSync(join(root, part), join(copy, part), { recursive: true });
+  for (const part of ['package.json', 'src', 'schemas', 'docs', 'dist', 'mappings']) cpSync(join(root, part), join(copy, part), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
 });
 
