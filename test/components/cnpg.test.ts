@@ -1,10 +1,17 @@
-import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { processesWith } from '../../src/clients/process/identity.js';
+import { packageRoot } from '../../src/engine/package-root.js';
 import { requireComponent } from './index.js';
+import type { Call, Start } from './cnpg/channel.js';
 import { startCnpg, type Cnpg } from './cnpg/index.js';
 import type { Cluster } from './cnpg/api/types.js';
+import { markerName } from './cnpg/postgres/place.js';
 import { kubernetesComponent, startKubernetes, type Cluster as Kubernetes, type KubernetesObject } from './kubernetes/index.js';
 
 const describe = await requireComponent(kubernetesComponent);
@@ -109,6 +116,18 @@ describe('the stand-in for CloudNativePG', () => {
     await write(client, 21, 57);
     await failOver();
     expect(await read(await connected('app-db-rw'))).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    await cnpg.healthy();
+  });
+
+  it('promotes the replica that has received most', async () => {
+    const { currentPrimary } = (await cnpg.healthy()).status ?? {};
+    const [behind = '', ahead = ''] = ['app-db-1', 'app-db-2', 'app-db-3'].filter((name) => name !== currentPrimary);
+    const client = await connected('app-db-rw');
+    await client.query('TRUNCATE rows');
+    await cnpg.control.freezeReceivers('app-db', [behind]);
+    await write(client, 1, 30);
+    expect((await failOver()).chosen).toBe(ahead);
+    expect(await read(await connected('app-db-rw'))).toHaveLength(30);
     await cnpg.healthy();
   });
 
@@ -285,10 +304,26 @@ describe('the stand-in for CloudNativePG', () => {
     await connected('app-db-rw');
   });
 
-  it('leaves no server and no folder when its process is killed', async () => {
+  it('leaves no server and no folder when its process is killed, or that of the tests dies', async () => {
     const instances = await cnpg.control.instances('app-db');
     process.kill(cnpg.pid, 'SIGKILL');
     await expect.poll(() => instances.filter(({ pid }) => pid !== undefined && existsSync(`/proc/${pid}`)), { timeout: 20_000 }).toEqual([]);
     await expect.poll(() => existsSync(dirname(dirname(dirname(instances[0]?.dataDir ?? '/')))), { timeout: 20_000 }).toBe(false);
+
+    const folder = mkdtempSync(join(tmpdir(), 'muster-cnpg-'));
+    chmodSync(folder, 0o755);
+    const operator = fork(join(packageRoot(), 'test/components/cnpg/child.mjs'), [], { cwd: packageRoot(), execArgv: [], env: { PATH: process.env['PATH'], TMPDIR: tmpdir() }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const ended = once(operator, 'exit');
+    const answered = once(operator, 'message');
+    const start: Start = { folder, kubeconfig: kubernetes.kubeconfigOf('cnpg'), nodePrefix: 'cnpg-orphan', leaseSeconds: 2 };
+    operator.send({ id: 1, method: 'start', start } satisfies Call);
+    expect((await answered)[0]).toEqual({ id: 1 });
+    const servers = (): Promise<readonly number[]> => processesWith([`${markerName}=${folder}`]);
+    await expect.poll(servers, { timeout: 30_000 }).not.toEqual([]);
+    // The kernel closes the channel of a process that dies.
+    operator.disconnect();
+    await ended;
+    await expect.poll(servers, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => existsSync(folder), { timeout: 20_000 }).toBe(false);
   });
 });

@@ -41,8 +41,11 @@ export interface Control {
   set(switches: Partial<Switches>): Promise<Switches>;
   instances(cluster: string): Promise<readonly InstanceFacts[]>;
   happened(): Promise<readonly Happened[]>;
-  /** Stops the WAL receivers of all replicas (SIGSTOP) once they have received and replayed everything. Answers with the last LSN that they hold. */
-  freezeReceivers(cluster: string): Promise<string>;
+  /**
+   * Stops the WAL receivers of the replicas (SIGSTOP), of all or of those named, once they have received and replayed everything.
+   * Answers with the last LSN that they hold. With synchronous replication commits wait from then on.
+   */
+  freezeReceivers(cluster: string, replicas?: readonly string[]): Promise<string>;
   thawReceivers(cluster: string): Promise<void>;
   /** Ends the server of an instance by SIGKILL and leaves its pod: a container that died. */
   killServer(cluster: string, instance: string): Promise<void>;

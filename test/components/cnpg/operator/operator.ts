@@ -132,11 +132,11 @@ export class Operator implements Control {
     return Promise.resolve(this.#events);
   }
 
-  async freezeReceivers(cluster: string): Promise<string> {
+  async freezeReceivers(cluster: string, names?: readonly string[]): Promise<string> {
     const actor = this.#actor(cluster);
     const { primary } = actor;
     if (primary === undefined) throw new Error(`${cluster} has no primary`);
-    const replicas = actor.replicas.filter(({ running }) => running);
+    const replicas = actor.replicas.filter(({ name, running }) => running && names?.includes(name) !== false);
     const [row] = await primary.server.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
     for (const { server } of replicas) {
       while (lsnNumber((await position(server)).replayed) < lsnNumber(row?.lsn ?? null)) await pause(5);
