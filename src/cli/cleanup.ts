@@ -21,8 +21,7 @@ import { withoutSecrets, type CommandIo } from './io.js';
 import { forgetLocks } from './locks.js';
 import { secretsOf } from './prepare.js';
 import { registry } from './registry.generated.js';
-import { markedObjects } from './marked.js';
-import { readingScope } from './observe.js';
+import { lookForMarked } from './marked.js';
 import { Inventory, type Left } from './residue.js';
 import { conductTaken, inputsOf, plannedInputs } from './resume.js';
 import { sealLines } from './seal-lines.js';
@@ -105,7 +104,7 @@ async function sweepFinished(taken: TakenOver, sealer: Sealer | undefined, io: C
   const log = await openJournal(paths.journal, options);
   let failures: CleanupFailure[];
   const guard = guardToEnd({ plan, world: journal.world, ownDirectories: [paths.work], protectedDirectories: [state, meta.evidenceDir], runbookDir: dirname(meta.runbook) });
-  const inventory = new Inventory(plan, paths, journal.world, () => markedObjects(journal.world, bindPorts(shared)(readingScope('inventory', guard, AbortSignal.timeout(60_000), paths.id), journal.world), paths.id));
+  const inventory = new Inventory(plan, paths, journal.world, () => lookForMarked({ plan, world: journal.world, bindPorts: bindPorts(shared), guard, runId: paths.id }));
   for (const event of log.found.events) inventory.apply(event);
   try {
     failures = await runCleanups({

@@ -33,8 +33,7 @@ import type { RunLocks } from './locks.js';
 import { operator } from './note.js';
 import { toolVersion } from './prepare.js';
 import { registry } from './registry.generated.js';
-import { markedObjects, type AskMarked } from './marked.js';
-import { readingScope } from './observe.js';
+import { lookForMarked, type AskMarked } from './marked.js';
 import { Inventory, type Left } from './residue.js';
 import { openSpool, type Spool } from './spool.js';
 import type { RunPaths } from './state.js';
@@ -132,7 +131,7 @@ export async function conduct(drill: Conducting, io: CommandIo): Promise<Conduct
       else await append('operator.attached', { who: message.who, host: message.host });
     });
     const mailbox = spool;
-    askMarked = () => markedObjects(world, bindPorts(shared)(readingScope('inventory', guard, AbortSignal.timeout(60_000), paths.id), world), paths.id);
+    askMarked = () => lookForMarked({ plan, world, bindPorts: bindPorts(shared), guard, runId: paths.id });
     const boundary = boundaryCheck({ runId: paths.id, environment: plan.binding.environment, guard, postgres: shared.postgres });
     const hooks: DrillHooks = {
       ...(drill.preflight === undefined ? {} : { preflight: drill.preflight(guard, shared) }),

@@ -96,10 +96,10 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
 
   program
     .command('permissions <runbook>')
-    .description('Print the least rights that a drill needs: SQL to run, IAM policies, commands, paths')
+    .description('Print the least rights that a drill needs: SQL to run, Kubernetes roles, IAM policies, commands, paths')
     .addOption(env)
     .addOption(set)
-    .option('--only <connection>', 'print what this connection needs alone, as its own system reads it (SQL, JSON)')
+    .option('--only <connection>', 'print what this connection needs alone, as its own system reads it (SQL, YAML, JSON)')
     .action(async (runbook: string, options: { env: string; set?: string[]; only?: string }) =>
       done(await (await import('./permissions.js')).permissions({ runbook, environment: options.env, set: options.set ?? [], ...(options.only === undefined ? {} : { only: options.only }) }, io)),
     );

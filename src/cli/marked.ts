@@ -1,7 +1,14 @@
 import type { Ports } from '../engine/define-step.js';
+import { runLabel, runMark } from '../engine/mark.js';
 import { messageOf } from '../engine/errors.js';
+import { declaredPermissions } from '../engine/plan/rights.js';
+import type { Plan, PlanBinding } from '../engine/plan-document.js';
+import type { AccessCheck } from '../engine/run/scope.js';
+import type { Scope } from '../engine/scope.js';
 import type { World } from '../engine/world.js';
+import { labelledObjects } from '../clients/kubernetes/left.js';
 import { runTag } from '../clients/ec2/tags.js';
+import { readingScope } from './observe.js';
 import type { Left } from './residue.js';
 
 /** Something on a system beyond this machine that bears the run's mark. */
@@ -9,11 +16,29 @@ export type Marked = Left & { readonly connection: string };
 
 export type AskMarked = () => Promise<readonly Marked[]>;
 
+export interface MarkedSources {
+  readonly plan: Plan;
+  readonly world: World;
+  readonly bindPorts: (scope: Scope, world: World) => Ports;
+  readonly guard: AccessCheck;
+  readonly runId: string;
+}
+
+/** By reading alone, for a minute at most. */
+export function lookForMarked({ plan, world, bindPorts, guard, runId }: MarkedSources): Promise<Marked[]> {
+  const signal = AbortSignal.timeout(longestMs);
+  return markedObjects(world, bindPorts(readingScope('inventory', guard, signal, runId), world), plan.binding, runId, signal);
+}
+
+const longestMs = 60_000;
+
 /** Asks every connection that a run can make something in. What cannot be looked at may be full of it, and is listed as such. */
-export async function markedObjects(world: World, ports: Ports, runId: string): Promise<Marked[]> {
+async function markedObjects(world: World, ports: Ports, binding: PlanBinding, runId: string, signal: AbortSignal): Promise<Marked[]> {
   const found: Marked[] = [];
   for (const [connection, { kind, role }] of world.connections) {
-    if (kind !== 'aws' || role === 'production') continue;
+    if (role === 'production') continue;
+    if (kind === 'kubernetes') found.push(...(await inCluster(connection, ports, binding, runId, signal)));
+    if (kind !== 'aws') continue;
     const system = `aws:${connection}`;
     try {
       const ec2 = ports.ec2.of(connection);
@@ -26,3 +51,20 @@ export async function markedObjects(world: World, ports: Ports, runId: string): 
   }
   return found;
 }
+
+/** Of the kinds that the steps may make there, and what their controllers make of these. */
+async function inCluster(connection: string, ports: Ports, binding: PlanBinding, runId: string, signal: AbortSignal): Promise<Marked[]> {
+  const rights = declaredPermissions(binding).flatMap(({ permissions }) => permissions.filter((permission) => permission.system === 'kubernetes' && permission.connection === connection));
+  const kinds = rights.flatMap((right) => {
+    if (right.system !== 'kubernetes' || right.resource.includes('/') || !(right.verbs.includes('create') || (right.verbs.includes('list') && children.has(right.resource)))) return [];
+    return [{ kind: right.apiGroup === '' ? right.resource : `${right.resource}.${right.apiGroup}`, ...(right.namespace === undefined ? {} : { namespace: right.namespace }) }];
+  });
+  const system = `kubernetes:${connection}`;
+  try {
+    return (await labelledObjects(ports.kubernetes.cluster(connection), kinds, `${runLabel}=${runMark(runId)}`, signal)).map((each) => ({ connection, system, ...each }));
+  } catch (error) {
+    return [{ connection, system, object: `what it holds of this run could not be looked at: ${messageOf(error)}`, remedy: `look for what bears the label ${runLabel}=${runMark(runId)}` }];
+  }
+}
+
+const children = new Set(['pods', 'persistentvolumeclaims']);

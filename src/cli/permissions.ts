@@ -1,7 +1,7 @@
 import { RefusedError, UsageError } from '../engine/errors.js';
 import type { Guard } from '../engine/guard.js';
 import type { NeededRight, Permission, SqlRight } from '../engine/define-step.js';
-import { declaredPermissions, rightsOn } from '../engine/plan/rights.js';
+import { declaredPermissions, provisionedPermissions, rightsOn } from '../engine/plan/rights.js';
 import type { PlanBinding } from '../engine/plan-document.js';
 import { existingWorld } from '../engine/preflight.js';
 import type { Redactor } from '../engine/redact.js';
@@ -12,6 +12,7 @@ import { bindPorts, guardOf, sharedAdapters } from './compose.js';
 import type { CommandIo } from './io.js';
 import { readingScope } from './observe.js';
 import { iamPolicy } from './permissions/iam.js';
+import { clusterRoles } from './permissions/roles.js';
 import { prepareDrill, type DrillSources } from './prepare.js';
 import { registry } from './registry.generated.js';
 
@@ -25,7 +26,7 @@ export async function permissions(sources: PermissionSources, io: CommandIo): Pr
   const { plan, secrets } = await prepareDrill(sources, io);
   const { binding } = plan;
   if (sources.only !== undefined && binding.environment.connections[sources.only]?.kind !== 'postgres') {
-    io.stdout(ownLanguage(binding, sources.only));
+    io.stdout(await ownLanguage(binding, sources.only));
     return 0;
   }
   const out = [`-- What ${binding.runbook.name} ${binding.runbook.version} needs in ${binding.environment.name}, and no more.`];
@@ -58,7 +59,9 @@ async function versions(secrets: Redactor, guard: Guard, world: World): Promise<
 }
 
 /** Throws UsageError where nothing of the connection can be granted. */
-function ownLanguage(binding: PlanBinding, name: string): string {
+async function ownLanguage(binding: PlanBinding, name: string): Promise<string> {
+  const roles = clusterRoles(binding, name, await provisionedPermissions(binding, registry));
+  if (roles !== undefined) return roles;
   const policy = iamPolicy(binding, name);
   if (policy === undefined) throw new UsageError(`--only ${name}: the drill needs no right of a connection of that name that could be printed`);
   return `${JSON.stringify(policy, null, 2)}\n`;
@@ -66,6 +69,8 @@ function ownLanguage(binding: PlanBinding, name: string): string {
 
 async function connectionLines(binding: PlanBinding, name: string, versionOf: VersionOf): Promise<string[]> {
   const connection = binding.environment.connections[name];
+  const roles = clusterRoles(binding, name, await provisionedPermissions(binding, registry));
+  if (roles !== undefined) return ['', `-- ${name}: roles for whoever runs the drill (--only ${name} prints them alone, for kubectl apply -f -):`, ...roles.trimEnd().split('\n').map((line) => `--   ${line}`)];
   const policy = iamPolicy(binding, name);
   if (policy !== undefined) return ['', `-- ${name}: an IAM policy for whoever runs the drill (--only ${name} prints it alone):`, ...JSON.stringify(policy, null, 2).split('\n').map((line) => `--   ${line}`)];
   const rights = rightsOn(binding, name);
@@ -121,10 +126,7 @@ function united(needed: readonly NeededRight[]): { readonly sql: SqlRight; reado
 }
 
 async function otherLines(binding: PlanBinding): Promise<string[]> {
-  const all = declaredPermissions(binding).flatMap(({ by, permissions }) => permissions.map((permission) => ({ by, permission })));
-  for (const [name, { provision, with: input }] of Object.entries(binding.environment.connections)) {
-    for (const permission of (await registry.provisioner(provision)).permissions?.(input) ?? []) all.push({ by: `connection ${name}`, permission });
-  }
+  const all = [...declaredPermissions(binding), ...(await provisionedPermissions(binding, registry))].flatMap(({ by, permissions }) => permissions.map((permission) => ({ by, permission })));
   const lines = new Map<string, Set<string>>();
   for (const { by, permission } of all) {
     const line = inWords(permission);
@@ -142,7 +144,6 @@ function inWords(permission: Permission): string | undefined {
     case 'aws':
       return permission.connection !== undefined ? undefined : `AWS ${permission.action}${permission.resource === undefined ? '' : ` on ${permission.resource}`}`;
     case 'kubernetes':
-      return `Kubernetes ${permission.verbs.join(', ')} ${permission.resource}${permission.namespace === undefined ? '' : ` in ${permission.namespace}`}`;
     case 'postgres':
       return undefined;
   }

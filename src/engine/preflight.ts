@@ -1,7 +1,7 @@
 import type { Clock, ConnectionContext, PlanContext, Ports, PreflightCheck, PreflightStage, Selected, Selection } from './define-step.js';
 import { formatDuration } from './duration.js';
 import { GuardError, messageOf, RefusedError, StepError } from './errors.js';
-import { kubernetesRightsOn, rightsOn } from './plan/rights.js';
+import { kubernetesRightsOn, provisionedPermissions, rightsOn } from './plan/rights.js';
 import { flattenSteps, type ObservedCheck, type PlanBinding, type PlanObserved, type PlanStep } from './plan-document.js';
 import type { Registry } from './registry.js';
 import { LiveWorld, type World } from './world.js';
@@ -120,7 +120,7 @@ async function connectionChecks(name: string, request: PreflightRequest): Promis
     there: world.connections.has(name) && (filledBy === null || stage === 'verified'),
     filledBy,
     rights: rightsOn(binding, name),
-    kubernetesRights: kubernetesRightsOn(binding, name),
+    kubernetesRights: kubernetesRightsOn(binding, name, await provisionedPermissions(binding, request.registry)),
     makes: makesOf(name, request),
   };
   const check = ({ id, result, detail }: PreflightCheck): ObservedCheck => ({ id: `${prefixOf(name)}${id}`, step: null, result, detail });

@@ -21,7 +21,8 @@ export function statusOf(body: string): Status {
 
 /** What the server answered in place of what was asked for; `what` was asked. */
 export function answerError(code: number, status: Status, what: string): StepError {
-  const said = status.message === undefined || status.message === '' ? `HTTP ${code}` : status.message;
+  // What follows the first line are Go structures.
+  const said = status.message?.split('\n')[0] || `HTTP ${code}`;
   const error = (kind: string, options: StepErrorOptions = {}) => new StepError(kind, `${what}: ${said}`, options);
   switch (code) {
     case 400:

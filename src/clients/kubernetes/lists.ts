@@ -44,7 +44,7 @@ export async function* listPages(session: Session, place: Place, options: ListOp
 
 async function onePage(session: Session, place: Place, options: ListOptions, from: string | undefined, signal: AbortSignal): Promise<Page> {
   const query = { limit: pageSize, continue: from, labelSelector: options.labelSelector, fieldSelector: options.fieldSelector };
-  const answer = (await session.json(place.request({ method: 'GET', query, effect: 'read', repeatable: true, verb: 'list', ...acceptOf(options, 'PartialObjectMetadataList') }), signal)) as { items: unknown[]; metadata: { resourceVersion: string; continue?: string } };
+  const answer = (await session.json(place.request({ method: 'GET', query, effect: 'read', repeatable: true, verb: 'list', ...acceptOf(options, 'PartialObjectMetadataList') }), signal)) as { items: unknown[] | null; metadata: { resourceVersion: string; continue?: string } };
   const { continue: next, resourceVersion } = answer.metadata;
-  return { items: answer.items.map((item) => objectOf(item, place.served, options)), resourceVersion, next: next === '' ? undefined : next };
+  return { items: (answer.items ?? []).map((item) => objectOf(item, place.served, options)), resourceVersion, next: next === '' ? undefined : next };
 }

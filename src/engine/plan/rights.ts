@@ -1,7 +1,8 @@
 import type { NeededRight, Permission } from '../define-step.js';
+import type { Registry } from '../registry.js';
 import { flattenSteps, type PlanBinding } from '../plan-document.js';
 
-type Declared = { readonly by: string; readonly permissions: readonly Permission[] };
+export type Declared = { readonly by: string; readonly permissions: readonly Permission[] };
 
 /** Everything that steps, probes and cleanup steps declare, in the order of the plan. */
 export function declaredPermissions(binding: PlanBinding): Declared[] {
@@ -17,9 +18,14 @@ function watchersOf({ environment: { watch } }: PlanBinding): [string, readonly 
   return Object.entries(watch.watchers).map(([id, watcher]: [string, { readonly permissions?: unknown }]) => [id, Array.isArray(watcher.permissions) ? watcher.permissions : []]);
 }
 
+/** What the environment's connections need to be provisioned. */
+export async function provisionedPermissions({ environment }: PlanBinding, registry: Registry): Promise<Declared[]> {
+  return Promise.all(Object.entries(environment.connections).map(async ([name, { provision, with: input }]) => ({ by: `connection ${name}`, permissions: (await registry.provisioner(provision)).permissions?.(input) ?? [] })));
+}
+
 /** The SQL rights that a connection must give, each once. What is asked of an endpoint is asked of the connection that it leads to at the start. */
 export function rightsOn(binding: PlanBinding, connection: string): NeededRight[] {
-  return each(binding, (permission) => {
+  return each(declaredPermissions(binding), (permission) => {
     if (permission.system !== 'postgres') return undefined;
     const endpoint = binding.environment.endpoints[permission.connection];
     return (endpoint === undefined ? permission.connection : endpoint.to) === connection ? { ...permission, connection } : undefined;
@@ -27,13 +33,13 @@ export function rightsOn(binding: PlanBinding, connection: string): NeededRight[
 }
 
 /** The rules that a cluster's roles must hold, each once. */
-export function kubernetesRightsOn(binding: PlanBinding, connection: string): NeededRight<'kubernetes'>[] {
-  return each(binding, (permission) => (permission.system === 'kubernetes' && permission.connection === connection ? permission : undefined));
+export function kubernetesRightsOn(binding: PlanBinding, connection: string, provisioned: readonly Declared[]): NeededRight<'kubernetes'>[] {
+  return each([...provisioned, ...declaredPermissions(binding)], (permission) => (permission.system === 'kubernetes' && permission.connection === connection ? permission : undefined));
 }
 
-function each<R>(binding: PlanBinding, pick: (permission: Permission) => R | undefined): { readonly right: R; readonly by: readonly string[] }[] {
+function each<R>(declared: readonly Declared[], pick: (permission: Permission) => R | undefined): { readonly right: R; readonly by: readonly string[] }[] {
   const found = new Map<string, { readonly right: R; readonly by: string[] }>();
-  for (const { by, permissions } of declaredPermissions(binding)) {
+  for (const { by, permissions } of declared) {
     for (const permission of permissions) {
       const right = pick(permission);
       if (right === undefined) continue;

@@ -34,6 +34,9 @@ const input = Type.Object(
 
 type Input = Static<typeof input>;
 
+/** Whether anything of theirs is left is looked for after the drill. */
+const controllers = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job', 'CronJob']);
+
 export const step = defineStep({
   type: 'k8s.apply',
   summary: 'Creates an object by server-side apply as the field manager `muster`. It bears the label muster.dev/run and goes with the drill.',
@@ -41,7 +44,12 @@ export const step = defineStep({
   output: Type.Object({ apiVersion: Type.String(), kind: Type.String(), name: Type.String(), uid: Type.String(), resourceVersion: Type.String(), created: Type.Boolean() }, strict),
   effect: (given) => (membersOf(given).ifExists === 'update' ? 'modify' : 'create'),
   changes: (given) => [changeOf(objectOf(given))],
-  permissions: (given) => [rightOf(objectOf(given), ['create', 'list'], { named: false }), rightOf(objectOf(given), ['get', 'patch', 'delete', 'watch'])],
+  permissions(given) {
+    const object = objectOf(given);
+    const { kubernetes, namespace } = object;
+    const theirs = controllers.has(inWords(object.kind)) ? ['Pod', 'PersistentVolumeClaim'].map((kind) => rightOf({ kubernetes, namespace, kind }, ['list', 'watch'])) : [];
+    return [rightOf(object, ['create', 'list', 'watch'], { named: false }), rightOf(object, ['get', 'patch', 'delete']), ...theirs];
+  },
   evidence: [],
   examples: [
     { title: 'A config map for the drill', with: { kubernetes: 'cluster', manifest: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'drill' }, data: { mode: 'drill' } } } },

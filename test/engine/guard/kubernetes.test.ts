@@ -14,6 +14,7 @@ describe('the boundary of a cluster', () => {
     expect(why({ resource: 'persistentvolumes', name: 'muster-1-copy' })).toBeUndefined();
     expect(why({ resource: 'volumeattachments.storage.k8s.io', name: 'any' })).toBeUndefined();
     expect(why({ resource: 'nodes' }, true)).toBeUndefined();
+    expect(why({ resource: 'namespaces', name: 'shop' }, true)).toBeUndefined();
     expect(why({ namespace: 'shop', server: 'https://API.drill.example:6443/' })).toBeUndefined();
   });
 
@@ -23,6 +24,7 @@ describe('the boundary of a cluster', () => {
     ['a name that the pattern does not cover', { resource: 'persistentvolumes', name: 'muster-copy' }, /must be named/],
     ['a kind that is not named', { resource: 'clusterroles.rbac.authorization.k8s.io', name: 'muster-1-copy' }, /must be named/],
     ['altering all of a kind whose objects are named', { resource: 'nodes' }, /must be named/],
+    ['altering the namespace itself', { resource: 'namespaces', name: 'shop' }, /must be named/],
     ['another context', { context: 'production', namespace: 'shop' }, /context production is outside/],
     ['another server', { server: 'https://api.production.example:6443', namespace: 'shop' }, /leads to https:\/\/api.production.example:6443/],
     ['another cluster behind the same address', { uid: 'uid-2', namespace: 'shop' }, /cluster uid-2; the boundary says .*uid-1/],
