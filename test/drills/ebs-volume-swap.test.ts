@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DescribeVolumesCommand, type EC2Client } from '@aws-sdk/client-ec2';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
@@ -147,6 +147,17 @@ suite('a drill that swaps the EBS volume of a workload', () => {
     expect(judged.codes).toContain('step-failed');
     return { steps: judged.drill.steps.find(({ id }) => id === 'canary')?.status };
   };
+
+  it('is refused where it does what the published procedure says: the plan shows the rejection of the API server, and the step type that works', async () => {
+    await copyFile(join(root, 'test/drills/fixtures/published-volume-patch.yaml'), join(folder, 'runbook.yaml'));
+    const set = ['--set', `name=${at.name}`, '--set', `persistentVolume=${at.volumeName}`, '--set', `volume=${at.replacement}`];
+    const planned = await muster(folder, ['plan', 'runbook.yaml', '--env', 'environment.yaml', ...set], { env: env() });
+    expect(planned.stdout.replaceAll(/\s+/g, ' ')).toMatch(/spec.persistentvolumesource: Forbidden: .*immutable after creation.*pv\.swap/);
+    const { code, stderr } = await muster(folder, ['run', 'runbook.yaml', '--env', 'environment.yaml', '--evidence-dir', 'evidence', ...set], { env: env() });
+    expect(code, stderr).toBe(3);
+    expect(stderr).toContain('pv.swap');
+    await asBefore();
+  });
 
   it('ends when the new volume goes to the state error, names that, and gives nothing away', async () => {
     proxy.meddle(async ({ action }, answer) => {
