@@ -15,7 +15,7 @@ export interface Shop {
   readonly ingress: Ingress;
   /** Merge-patches the deployment, as the administrator. */
   patch(body: unknown): Promise<unknown>;
-  readyPods(): Promise<number>;
+  readonly readyPods: () => Promise<number>;
   /** Runs a shipped runbook on it, to a bundle. */
   drill(runbook: string, options?: ShopDrill): Promise<Judged>;
   /** The same without expecting one. */
