@@ -3,6 +3,7 @@ import { formatDuration } from '../../engine/duration.js';
 import type { EvidenceKind, EvidenceOf } from '../../engine/kinds/index.js';
 import { flattenSteps } from '../../engine/plan-document.js';
 import type { ReportInput } from '../model.js';
+import { bytes } from '../model-record.js';
 
 /** Something that was not the same in two drills. */
 export interface ChangedFact {
@@ -37,6 +38,7 @@ function factsOf({ drill, plan, events, runbook }: ReportInput): Map<string, str
   say('platform', started?.tool.platform);
   say('host', started?.host);
   say('operator', started?.operator);
+  say('machine', started?.machine === undefined ? none : `${started.machine.cpus} x ${started.machine.cpu}, ${bytes(started.machine.memoryBytes)}`);
   say('fault', binding.fault);
   say('RTO objective', ms(binding.objectives.rtoMs));
   say('RPO objective', ms(binding.objectives.rpoMs));
@@ -51,6 +53,9 @@ function factsOf({ drill, plan, events, runbook }: ReportInput): Map<string, str
     if (drill.fault !== null) say('age of the backup at the fault', formatDuration(Math.max(0, Date.parse(drill.fault.at) - Date.parse(backup.finishedAt))));
     say('server version', backup.serverVersion);
   }
+  const restored = lastOf(events, 'wal-end');
+  say('data once restored', restored?.dataBytes === undefined ? none : bytes(restored.dataBytes));
+  say('version of the copy', restored?.serverVersion);
   const rows = rowsOf(events);
   if (rows !== undefined) say('rows checked', rows);
   say('restore target', lastOf(events, 'restore-target')?.type);
