@@ -75,10 +75,14 @@ export function evidenceList(drill: Drill, events: readonly DrillEvent[], files:
         required,
         status: there ? `${records} ${records === 1 ? 'record' : 'records'}` : 'missing',
         tone: there ? 'good' : required ? 'bad' : 'quiet',
-        says: there ? line(name === undefined ? [] : shown[name].facts, last.get(kind)) : '',
+        says: !there ? '' : kind === 'changes' ? changesLine(drill) : line(name === undefined ? [] : shown[name].facts, last.get(kind)),
         file,
       };
     });
+}
+
+function changesLine({ changes: { undocumented, allowed, elsewhere } }: Drill): string {
+  return `${undocumented} undocumented on the recovery path · ${allowed} by expected actors · ${elsewhere} elsewhere`;
 }
 
 function line(facts: readonly string[], data: unknown): string {
