@@ -58,6 +58,7 @@ export async function startEstate(): Promise<Estate> {
             state: { kind: 'bucket', role: 'target', provision: 's3-bucket', with: { bucket, bootstrap: true } },
           },
           boundary: { buckets: [bucket], commands: [program, 'terraform'] },
+          watch: { required: ['terraform'], settle: '0' },
           runbooks: 'any',
           stableFor: '1s',
         };

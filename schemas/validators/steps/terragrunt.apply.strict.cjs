@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure","plan"],"properties":{"infrastructure":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"},"plan":{"type":"string","description":"Output `plan` of terragrunt.plan: the digest of the saved plans"},"effect":{"enum":["modify","destroy"],"default":"modify","description":"destroy: the plan may destroy and replace what the environment allows (mayDestroy)"},"tolerate":{"type":"array","items":{"type":"object","required":["unit","reason"],"properties":{"unit":{"type":"string","minLength":1},"reason":{"enum":["retry succeeded","error ignored"]}},"additionalProperties":false},"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure","plan"],"properties":{"infrastructure":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"},"plan":{"type":"string","description":"Output `plan` of terragrunt.plan: the digest of the saved plans"},"mayDestroy":{"type":"array","items":{"type":"string","minLength":1},"default":[],"description":"What may be destroyed or replaced, as `<unit> <resource address>`, `*` for any text; the environment must allow each as well"},"tolerate":{"type":"array","items":{"type":"object","required":["unit","reason"],"properties":{"unit":{"type":"string","minLength":1},"reason":{"enum":["retry succeeded","error ignored"]}},"additionalProperties":false},"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean"}},"additionalProperties":false};
 const func1 = require("ajv/dist/runtime/ucs2length").default;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -37,7 +37,7 @@ vErrors.push(err1);
 errors++;
 }
 for(const key0 in data){
-if(!((((key0 === "infrastructure") || (key0 === "plan")) || (key0 === "effect")) || (key0 === "tolerate"))){
+if(!((((key0 === "infrastructure") || (key0 === "plan")) || (key0 === "mayDestroy")) || (key0 === "tolerate"))){
 const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err2];
@@ -86,10 +86,15 @@ vErrors.push(err5);
 errors++;
 }
 }
-if(data.effect !== undefined){
-let data2 = data.effect;
-if(!((data2 === "modify") || (data2 === "destroy"))){
-const err6 = {instancePath:instancePath+"/effect",schemaPath:"#/properties/effect/enum",keyword:"enum",params:{allowedValues: schema31.properties.effect.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.effect.enum,parentSchema:schema31.properties.effect,data:data2};
+if(data.mayDestroy !== undefined){
+let data2 = data.mayDestroy;
+if(Array.isArray(data2)){
+const len0 = data2.length;
+for(let i0=0; i0<len0; i0++){
+let data3 = data2[i0];
+if(typeof data3 === "string"){
+if(func1(data3) < 1){
+const err6 = {instancePath:instancePath+"/mayDestroy/" + i0,schemaPath:"#/properties/mayDestroy/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.mayDestroy.items,data:data3};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -99,15 +104,8 @@ vErrors.push(err6);
 errors++;
 }
 }
-if(data.tolerate !== undefined){
-let data3 = data.tolerate;
-if(Array.isArray(data3)){
-const len0 = data3.length;
-for(let i0=0; i0<len0; i0++){
-let data4 = data3[i0];
-if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
-if(data4.unit === undefined){
-const err7 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'",schema:schema31.properties.tolerate.items.required,parentSchema:schema31.properties.tolerate.items,data:data4};
+else {
+const err7 = {instancePath:instancePath+"/mayDestroy/" + i0,schemaPath:"#/properties/mayDestroy/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.mayDestroy.items.type,parentSchema:schema31.properties.mayDestroy.items,data:data3};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -116,8 +114,10 @@ vErrors.push(err7);
 }
 errors++;
 }
-if(data4.reason === undefined){
-const err8 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/items/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'",schema:schema31.properties.tolerate.items.required,parentSchema:schema31.properties.tolerate.items,data:data4};
+}
+}
+else {
+const err8 = {instancePath:instancePath+"/mayDestroy",schemaPath:"#/properties/mayDestroy/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.mayDestroy.type,parentSchema:schema31.properties.mayDestroy,data:data2};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -126,9 +126,16 @@ vErrors.push(err8);
 }
 errors++;
 }
-for(const key1 in data4){
-if(!((key1 === "unit") || (key1 === "reason"))){
-const err9 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.tolerate.items,data:data4};
+}
+if(data.tolerate !== undefined){
+let data4 = data.tolerate;
+if(Array.isArray(data4)){
+const len1 = data4.length;
+for(let i1=0; i1<len1; i1++){
+let data5 = data4[i1];
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+if(data5.unit === undefined){
+const err9 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'",schema:schema31.properties.tolerate.items.required,parentSchema:schema31.properties.tolerate.items,data:data5};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -137,12 +144,8 @@ vErrors.push(err9);
 }
 errors++;
 }
-}
-if(data4.unit !== undefined){
-let data5 = data4.unit;
-if(typeof data5 === "string"){
-if(func1(data5) < 1){
-const err10 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.tolerate.items.properties.unit,data:data5};
+if(data5.reason === undefined){
+const err10 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/items/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'",schema:schema31.properties.tolerate.items.required,parentSchema:schema31.properties.tolerate.items,data:data5};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -151,9 +154,9 @@ vErrors.push(err10);
 }
 errors++;
 }
-}
-else {
-const err11 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.tolerate.items.properties.unit.type,parentSchema:schema31.properties.tolerate.items.properties.unit,data:data5};
+for(const key1 in data5){
+if(!((key1 === "unit") || (key1 === "reason"))){
+const err11 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.tolerate.items,data:data5};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -163,10 +166,11 @@ vErrors.push(err11);
 errors++;
 }
 }
-if(data4.reason !== undefined){
-let data6 = data4.reason;
-if(!((data6 === "retry succeeded") || (data6 === "error ignored"))){
-const err12 = {instancePath:instancePath+"/tolerate/" + i0+"/reason",schemaPath:"#/properties/tolerate/items/properties/reason/enum",keyword:"enum",params:{allowedValues: schema31.properties.tolerate.items.properties.reason.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tolerate.items.properties.reason.enum,parentSchema:schema31.properties.tolerate.items.properties.reason,data:data6};
+if(data5.unit !== undefined){
+let data6 = data5.unit;
+if(typeof data6 === "string"){
+if(func1(data6) < 1){
+const err12 = {instancePath:instancePath+"/tolerate/" + i1+"/unit",schemaPath:"#/properties/tolerate/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.tolerate.items.properties.unit,data:data6};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -176,9 +180,8 @@ vErrors.push(err12);
 errors++;
 }
 }
-}
 else {
-const err13 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.tolerate.items.type,parentSchema:schema31.properties.tolerate.items,data:data4};
+const err13 = {instancePath:instancePath+"/tolerate/" + i1+"/unit",schemaPath:"#/properties/tolerate/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.tolerate.items.properties.unit.type,parentSchema:schema31.properties.tolerate.items.properties.unit,data:data6};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -188,9 +191,10 @@ vErrors.push(err13);
 errors++;
 }
 }
-}
-else {
-const err14 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.tolerate.type,parentSchema:schema31.properties.tolerate,data:data3};
+if(data5.reason !== undefined){
+let data7 = data5.reason;
+if(!((data7 === "retry succeeded") || (data7 === "error ignored"))){
+const err14 = {instancePath:instancePath+"/tolerate/" + i1+"/reason",schemaPath:"#/properties/tolerate/items/properties/reason/enum",keyword:"enum",params:{allowedValues: schema31.properties.tolerate.items.properties.reason.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tolerate.items.properties.reason.enum,parentSchema:schema31.properties.tolerate.items.properties.reason,data:data7};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -202,12 +206,36 @@ errors++;
 }
 }
 else {
-const err15 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+const err15 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.tolerate.items.type,parentSchema:schema31.properties.tolerate.items,data:data5};
 if(vErrors === null){
 vErrors = [err15];
 }
 else {
 vErrors.push(err15);
+}
+errors++;
+}
+}
+}
+else {
+const err16 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.tolerate.type,parentSchema:schema31.properties.tolerate,data:data4};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+}
+else {
+const err17 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
 }
 errors++;
 }

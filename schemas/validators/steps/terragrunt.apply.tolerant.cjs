@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure","plan"],"properties":{"infrastructure":{"description":"The Terragrunt units: a connection with provision terragrunt","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"}},"plan":{"type":"string","description":"Output `plan` of terragrunt.plan: the digest of the saved plans"},"effect":{"description":"destroy: the plan may destroy and replace what the environment allows (mayDestroy)","default":"modify","if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["modify","destroy"],"description":"destroy: the plan may destroy and replace what the environment allows (mayDestroy)"}},"tolerate":{"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","required":["unit","reason"],"properties":{"unit":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1}},"reason":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["retry succeeded","error ignored"]}}},"additionalProperties":false}},"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean"}}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure","plan"],"properties":{"infrastructure":{"description":"The Terragrunt units: a connection with provision terragrunt","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"}},"plan":{"type":"string","description":"Output `plan` of terragrunt.plan: the digest of the saved plans"},"mayDestroy":{"description":"What may be destroyed or replaced, as `<unit> <resource address>`, `*` for any text; the environment must allow each as well","default":[],"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1}},"description":"What may be destroyed or replaced, as `<unit> <resource address>`, `*` for any text; the environment must allow each as well"}},"tolerate":{"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","required":["unit","reason"],"properties":{"unit":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1}},"reason":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["retry succeeded","error ignored"]}}},"additionalProperties":false}},"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean"}}},"additionalProperties":false};
 const pattern4 = new RegExp("\\{\\{", "u");
 const func1 = require("ajv/dist/runtime/ucs2length").default;
 
@@ -38,7 +38,7 @@ vErrors.push(err1);
 errors++;
 }
 for(const key0 in data){
-if(!((((key0 === "infrastructure") || (key0 === "plan")) || (key0 === "effect")) || (key0 === "tolerate"))){
+if(!((((key0 === "infrastructure") || (key0 === "plan")) || (key0 === "mayDestroy")) || (key0 === "tolerate"))){
 const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err2];
@@ -139,8 +139,8 @@ vErrors.push(err8);
 errors++;
 }
 }
-if(data.effect !== undefined){
-let data2 = data.effect;
+if(data.mayDestroy !== undefined){
+let data2 = data.mayDestroy;
 const _errs11 = errors;
 let valid2 = true;
 const _errs12 = errors;
@@ -180,8 +180,17 @@ vErrors = null;
 }
 if(!_valid1){
 const _errs14 = errors;
-if(!((data2 === "modify") || (data2 === "destroy"))){
-const err11 = {instancePath:instancePath+"/effect",schemaPath:"#/properties/effect/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.effect.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.effect.else.enum,parentSchema:schema31.properties.effect.else,data:data2};
+if(Array.isArray(data2)){
+const len0 = data2.length;
+for(let i0=0; i0<len0; i0++){
+let data3 = data2[i0];
+const _errs17 = errors;
+let valid5 = true;
+const _errs18 = errors;
+if(errors === _errs18){
+if(typeof data3 === "string"){
+if(!pattern4.test(data3)){
+const err11 = {};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -190,11 +199,9 @@ vErrors.push(err11);
 }
 errors++;
 }
-var _valid1 = _errs14 === errors;
-valid2 = _valid1;
 }
-if(!valid2){
-const err12 = {instancePath:instancePath+"/effect",schemaPath:"#/properties/effect/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.effect.if,parentSchema:schema31.properties.effect,data:data2};
+else {
+const err12 = {};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -204,15 +211,21 @@ vErrors.push(err12);
 errors++;
 }
 }
-if(data.tolerate !== undefined){
-let data3 = data.tolerate;
-const _errs16 = errors;
-let valid3 = true;
-const _errs17 = errors;
-if(errors === _errs17){
+var _valid2 = _errs18 === errors;
+errors = _errs17;
+if(vErrors !== null){
+if(_errs17){
+vErrors.length = _errs17;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid2){
+const _errs20 = errors;
 if(typeof data3 === "string"){
-if(!pattern4.test(data3)){
-const err13 = {};
+if(func1(data3) < 1){
+const err13 = {instancePath:instancePath+"/mayDestroy/" + i0,schemaPath:"#/properties/mayDestroy/else/items/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.mayDestroy.else.items.else,data:data3};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -223,7 +236,7 @@ errors++;
 }
 }
 else {
-const err14 = {};
+const err14 = {instancePath:instancePath+"/mayDestroy/" + i0,schemaPath:"#/properties/mayDestroy/else/items/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.mayDestroy.else.items.else.type,parentSchema:schema31.properties.mayDestroy.else.items.else,data:data3};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -232,30 +245,11 @@ vErrors.push(err14);
 }
 errors++;
 }
+var _valid2 = _errs20 === errors;
+valid5 = _valid2;
 }
-var _valid2 = _errs17 === errors;
-errors = _errs16;
-if(vErrors !== null){
-if(_errs16){
-vErrors.length = _errs16;
-}
-else {
-vErrors = null;
-}
-}
-if(!_valid2){
-const _errs19 = errors;
-if(Array.isArray(data3)){
-const len0 = data3.length;
-for(let i0=0; i0<len0; i0++){
-let data4 = data3[i0];
-const _errs22 = errors;
-let valid6 = true;
-const _errs23 = errors;
-if(errors === _errs23){
-if(typeof data4 === "string"){
-if(!pattern4.test(data4)){
-const err15 = {};
+if(!valid5){
+const err15 = {instancePath:instancePath+"/mayDestroy/" + i0,schemaPath:"#/properties/mayDestroy/else/items/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.mayDestroy.else.items.if,parentSchema:schema31.properties.mayDestroy.else.items,data:data3};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -265,8 +259,9 @@ vErrors.push(err15);
 errors++;
 }
 }
+}
 else {
-const err16 = {};
+const err16 = {instancePath:instancePath+"/mayDestroy",schemaPath:"#/properties/mayDestroy/else/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.mayDestroy.else.type,parentSchema:schema31.properties.mayDestroy.else,data:data2};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -275,22 +270,11 @@ vErrors.push(err16);
 }
 errors++;
 }
+var _valid1 = _errs14 === errors;
+valid2 = _valid1;
 }
-var _valid3 = _errs23 === errors;
-errors = _errs22;
-if(vErrors !== null){
-if(_errs22){
-vErrors.length = _errs22;
-}
-else {
-vErrors = null;
-}
-}
-if(!_valid3){
-const _errs25 = errors;
-if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
-if(data4.unit === undefined){
-const err17 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/else/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'",schema:schema31.properties.tolerate.else.items.else.required,parentSchema:schema31.properties.tolerate.else.items.else,data:data4};
+if(!valid2){
+const err17 = {instancePath:instancePath+"/mayDestroy",schemaPath:"#/properties/mayDestroy/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.mayDestroy.if,parentSchema:schema31.properties.mayDestroy,data:data2};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -299,8 +283,16 @@ vErrors.push(err17);
 }
 errors++;
 }
-if(data4.reason === undefined){
-const err18 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/else/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'",schema:schema31.properties.tolerate.else.items.else.required,parentSchema:schema31.properties.tolerate.else.items.else,data:data4};
+}
+if(data.tolerate !== undefined){
+let data4 = data.tolerate;
+const _errs23 = errors;
+let valid6 = true;
+const _errs24 = errors;
+if(errors === _errs24){
+if(typeof data4 === "string"){
+if(!pattern4.test(data4)){
+const err18 = {};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -309,9 +301,9 @@ vErrors.push(err18);
 }
 errors++;
 }
-for(const key1 in data4){
-if(!((key1 === "unit") || (key1 === "reason"))){
-const err19 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.tolerate.else.items.else,data:data4};
+}
+else {
+const err19 = {};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -321,10 +313,24 @@ vErrors.push(err19);
 errors++;
 }
 }
-if(data4.unit !== undefined){
-let data5 = data4.unit;
+var _valid3 = _errs24 === errors;
+errors = _errs23;
+if(vErrors !== null){
+if(_errs23){
+vErrors.length = _errs23;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid3){
+const _errs26 = errors;
+if(Array.isArray(data4)){
+const len1 = data4.length;
+for(let i1=0; i1<len1; i1++){
+let data5 = data4[i1];
 const _errs29 = errors;
-let valid8 = true;
+let valid9 = true;
 const _errs30 = errors;
 if(errors === _errs30){
 if(typeof data5 === "string"){
@@ -362,9 +368,9 @@ vErrors = null;
 }
 if(!_valid4){
 const _errs32 = errors;
-if(typeof data5 === "string"){
-if(func1(data5) < 1){
-const err22 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit.else,data:data5};
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+if(data5.unit === undefined){
+const err22 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/else/items/else/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'",schema:schema31.properties.tolerate.else.items.else.required,parentSchema:schema31.properties.tolerate.else.items.else,data:data5};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -373,9 +379,8 @@ vErrors.push(err22);
 }
 errors++;
 }
-}
-else {
-const err23 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.tolerate.else.items.else.properties.unit.else.type,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit.else,data:data5};
+if(data5.reason === undefined){
+const err23 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/else/items/else/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'",schema:schema31.properties.tolerate.else.items.else.required,parentSchema:schema31.properties.tolerate.else.items.else,data:data5};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -384,11 +389,9 @@ vErrors.push(err23);
 }
 errors++;
 }
-var _valid4 = _errs32 === errors;
-valid8 = _valid4;
-}
-if(!valid8){
-const err24 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.else.properties.unit.if,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit,data:data5};
+for(const key1 in data5){
+if(!((key1 === "unit") || (key1 === "reason"))){
+const err24 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/else/items/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.tolerate.else.items.else,data:data5};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -398,12 +401,12 @@ vErrors.push(err24);
 errors++;
 }
 }
-if(data4.reason !== undefined){
-let data6 = data4.reason;
-const _errs35 = errors;
-let valid9 = true;
+if(data5.unit !== undefined){
+let data6 = data5.unit;
 const _errs36 = errors;
-if(errors === _errs36){
+let valid11 = true;
+const _errs37 = errors;
+if(errors === _errs37){
 if(typeof data6 === "string"){
 if(!pattern4.test(data6)){
 const err25 = {};
@@ -427,20 +430,21 @@ vErrors.push(err26);
 errors++;
 }
 }
-var _valid5 = _errs36 === errors;
-errors = _errs35;
+var _valid5 = _errs37 === errors;
+errors = _errs36;
 if(vErrors !== null){
-if(_errs35){
-vErrors.length = _errs35;
+if(_errs36){
+vErrors.length = _errs36;
 }
 else {
 vErrors = null;
 }
 }
 if(!_valid5){
-const _errs38 = errors;
-if(!((data6 === "retry succeeded") || (data6 === "error ignored"))){
-const err27 = {instancePath:instancePath+"/tolerate/" + i0+"/reason",schemaPath:"#/properties/tolerate/else/items/else/properties/reason/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.tolerate.else.items.else.properties.reason.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tolerate.else.items.else.properties.reason.else.enum,parentSchema:schema31.properties.tolerate.else.items.else.properties.reason.else,data:data6};
+const _errs39 = errors;
+if(typeof data6 === "string"){
+if(func1(data6) < 1){
+const err27 = {instancePath:instancePath+"/tolerate/" + i1+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit.else,data:data6};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -449,11 +453,9 @@ vErrors.push(err27);
 }
 errors++;
 }
-var _valid5 = _errs38 === errors;
-valid9 = _valid5;
 }
-if(!valid9){
-const err28 = {instancePath:instancePath+"/tolerate/" + i0+"/reason",schemaPath:"#/properties/tolerate/else/items/else/properties/reason/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.else.properties.reason.if,parentSchema:schema31.properties.tolerate.else.items.else.properties.reason,data:data6};
+else {
+const err28 = {instancePath:instancePath+"/tolerate/" + i1+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.tolerate.else.items.else.properties.unit.else.type,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit.else,data:data6};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -462,10 +464,11 @@ vErrors.push(err28);
 }
 errors++;
 }
+var _valid5 = _errs39 === errors;
+valid11 = _valid5;
 }
-}
-else {
-const err29 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.tolerate.else.items.else.type,parentSchema:schema31.properties.tolerate.else.items.else,data:data4};
+if(!valid11){
+const err29 = {instancePath:instancePath+"/tolerate/" + i1+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.else.properties.unit.if,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit,data:data6};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -474,11 +477,16 @@ vErrors.push(err29);
 }
 errors++;
 }
-var _valid3 = _errs25 === errors;
-valid6 = _valid3;
 }
-if(!valid6){
-const err30 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.if,parentSchema:schema31.properties.tolerate.else.items,data:data4};
+if(data5.reason !== undefined){
+let data7 = data5.reason;
+const _errs42 = errors;
+let valid12 = true;
+const _errs43 = errors;
+if(errors === _errs43){
+if(typeof data7 === "string"){
+if(!pattern4.test(data7)){
+const err30 = {};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -488,9 +496,8 @@ vErrors.push(err30);
 errors++;
 }
 }
-}
 else {
-const err31 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/else/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.tolerate.else.type,parentSchema:schema31.properties.tolerate.else,data:data3};
+const err31 = {};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -499,11 +506,21 @@ vErrors.push(err31);
 }
 errors++;
 }
-var _valid2 = _errs19 === errors;
-valid3 = _valid2;
 }
-if(!valid3){
-const err32 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.if,parentSchema:schema31.properties.tolerate,data:data3};
+var _valid6 = _errs43 === errors;
+errors = _errs42;
+if(vErrors !== null){
+if(_errs42){
+vErrors.length = _errs42;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid6){
+const _errs45 = errors;
+if(!((data7 === "retry succeeded") || (data7 === "error ignored"))){
+const err32 = {instancePath:instancePath+"/tolerate/" + i1+"/reason",schemaPath:"#/properties/tolerate/else/items/else/properties/reason/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.tolerate.else.items.else.properties.reason.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tolerate.else.items.else.properties.reason.else.enum,parentSchema:schema31.properties.tolerate.else.items.else.properties.reason.else,data:data7};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -512,15 +529,78 @@ vErrors.push(err32);
 }
 errors++;
 }
+var _valid6 = _errs45 === errors;
+valid12 = _valid6;
 }
-}
-else {
-const err33 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(!valid12){
+const err33 = {instancePath:instancePath+"/tolerate/" + i1+"/reason",schemaPath:"#/properties/tolerate/else/items/else/properties/reason/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.else.properties.reason.if,parentSchema:schema31.properties.tolerate.else.items.else.properties.reason,data:data7};
 if(vErrors === null){
 vErrors = [err33];
 }
 else {
 vErrors.push(err33);
+}
+errors++;
+}
+}
+}
+else {
+const err34 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/else/items/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.tolerate.else.items.else.type,parentSchema:schema31.properties.tolerate.else.items.else,data:data5};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+var _valid4 = _errs32 === errors;
+valid9 = _valid4;
+}
+if(!valid9){
+const err35 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/else/items/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.if,parentSchema:schema31.properties.tolerate.else.items,data:data5};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+}
+else {
+const err36 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/else/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.tolerate.else.type,parentSchema:schema31.properties.tolerate.else,data:data4};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+var _valid3 = _errs26 === errors;
+valid6 = _valid3;
+}
+if(!valid6){
+const err37 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.if,parentSchema:schema31.properties.tolerate,data:data4};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+}
+}
+else {
+const err38 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
 }
 errors++;
 }

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure","plan"],"properties":{"infrastructure":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"},"plan":{"type":"string","description":"Output `plan` of terragrunt.plan: the digest of the saved plans"},"tolerate":{"type":"array","items":{"type":"object","required":["unit","reason"],"properties":{"unit":{"type":"string","minLength":1},"reason":{"enum":["retry succeeded","error ignored"]}},"additionalProperties":false},"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure","plan"],"properties":{"infrastructure":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"},"plan":{"type":"string","description":"Output `plan` of terragrunt.plan: the digest of the saved plans"},"mayDestroy":{"type":"array","items":{"type":"string","minLength":1},"default":["*"],"description":"What may be destroyed or replaced, as `<unit> <resource address>`, `*` for any text; the environment must allow each as well"},"tolerate":{"type":"array","items":{"type":"object","required":["unit","reason"],"properties":{"unit":{"type":"string","minLength":1},"reason":{"enum":["retry succeeded","error ignored"]}},"additionalProperties":false},"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean"}},"additionalProperties":false};
 const func1 = require("ajv/dist/runtime/ucs2length").default;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -37,7 +37,7 @@ vErrors.push(err1);
 errors++;
 }
 for(const key0 in data){
-if(!(((key0 === "infrastructure") || (key0 === "plan")) || (key0 === "tolerate"))){
+if(!((((key0 === "infrastructure") || (key0 === "plan")) || (key0 === "mayDestroy")) || (key0 === "tolerate"))){
 const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err2];
@@ -86,15 +86,15 @@ vErrors.push(err5);
 errors++;
 }
 }
-if(data.tolerate !== undefined){
-let data2 = data.tolerate;
+if(data.mayDestroy !== undefined){
+let data2 = data.mayDestroy;
 if(Array.isArray(data2)){
 const len0 = data2.length;
 for(let i0=0; i0<len0; i0++){
 let data3 = data2[i0];
-if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
-if(data3.unit === undefined){
-const err6 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'",schema:schema31.properties.tolerate.items.required,parentSchema:schema31.properties.tolerate.items,data:data3};
+if(typeof data3 === "string"){
+if(func1(data3) < 1){
+const err6 = {instancePath:instancePath+"/mayDestroy/" + i0,schemaPath:"#/properties/mayDestroy/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.mayDestroy.items,data:data3};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -103,8 +103,9 @@ vErrors.push(err6);
 }
 errors++;
 }
-if(data3.reason === undefined){
-const err7 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/items/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'",schema:schema31.properties.tolerate.items.required,parentSchema:schema31.properties.tolerate.items,data:data3};
+}
+else {
+const err7 = {instancePath:instancePath+"/mayDestroy/" + i0,schemaPath:"#/properties/mayDestroy/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.mayDestroy.items.type,parentSchema:schema31.properties.mayDestroy.items,data:data3};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -113,9 +114,10 @@ vErrors.push(err7);
 }
 errors++;
 }
-for(const key1 in data3){
-if(!((key1 === "unit") || (key1 === "reason"))){
-const err8 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.tolerate.items,data:data3};
+}
+}
+else {
+const err8 = {instancePath:instancePath+"/mayDestroy",schemaPath:"#/properties/mayDestroy/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.mayDestroy.type,parentSchema:schema31.properties.mayDestroy,data:data2};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -125,11 +127,15 @@ vErrors.push(err8);
 errors++;
 }
 }
-if(data3.unit !== undefined){
-let data4 = data3.unit;
-if(typeof data4 === "string"){
-if(func1(data4) < 1){
-const err9 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.tolerate.items.properties.unit,data:data4};
+if(data.tolerate !== undefined){
+let data4 = data.tolerate;
+if(Array.isArray(data4)){
+const len1 = data4.length;
+for(let i1=0; i1<len1; i1++){
+let data5 = data4[i1];
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+if(data5.unit === undefined){
+const err9 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'",schema:schema31.properties.tolerate.items.required,parentSchema:schema31.properties.tolerate.items,data:data5};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -138,9 +144,8 @@ vErrors.push(err9);
 }
 errors++;
 }
-}
-else {
-const err10 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.tolerate.items.properties.unit.type,parentSchema:schema31.properties.tolerate.items.properties.unit,data:data4};
+if(data5.reason === undefined){
+const err10 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/items/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'",schema:schema31.properties.tolerate.items.required,parentSchema:schema31.properties.tolerate.items,data:data5};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -149,11 +154,9 @@ vErrors.push(err10);
 }
 errors++;
 }
-}
-if(data3.reason !== undefined){
-let data5 = data3.reason;
-if(!((data5 === "retry succeeded") || (data5 === "error ignored"))){
-const err11 = {instancePath:instancePath+"/tolerate/" + i0+"/reason",schemaPath:"#/properties/tolerate/items/properties/reason/enum",keyword:"enum",params:{allowedValues: schema31.properties.tolerate.items.properties.reason.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tolerate.items.properties.reason.enum,parentSchema:schema31.properties.tolerate.items.properties.reason,data:data5};
+for(const key1 in data5){
+if(!((key1 === "unit") || (key1 === "reason"))){
+const err11 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.tolerate.items,data:data5};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -163,9 +166,11 @@ vErrors.push(err11);
 errors++;
 }
 }
-}
-else {
-const err12 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.tolerate.items.type,parentSchema:schema31.properties.tolerate.items,data:data3};
+if(data5.unit !== undefined){
+let data6 = data5.unit;
+if(typeof data6 === "string"){
+if(func1(data6) < 1){
+const err12 = {instancePath:instancePath+"/tolerate/" + i1+"/unit",schemaPath:"#/properties/tolerate/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.tolerate.items.properties.unit,data:data6};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -175,9 +180,8 @@ vErrors.push(err12);
 errors++;
 }
 }
-}
 else {
-const err13 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.tolerate.type,parentSchema:schema31.properties.tolerate,data:data2};
+const err13 = {instancePath:instancePath+"/tolerate/" + i1+"/unit",schemaPath:"#/properties/tolerate/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.tolerate.items.properties.unit.type,parentSchema:schema31.properties.tolerate.items.properties.unit,data:data6};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -187,14 +191,51 @@ vErrors.push(err13);
 errors++;
 }
 }
-}
-else {
-const err14 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(data5.reason !== undefined){
+let data7 = data5.reason;
+if(!((data7 === "retry succeeded") || (data7 === "error ignored"))){
+const err14 = {instancePath:instancePath+"/tolerate/" + i1+"/reason",schemaPath:"#/properties/tolerate/items/properties/reason/enum",keyword:"enum",params:{allowedValues: schema31.properties.tolerate.items.properties.reason.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tolerate.items.properties.reason.enum,parentSchema:schema31.properties.tolerate.items.properties.reason,data:data7};
 if(vErrors === null){
 vErrors = [err14];
 }
 else {
 vErrors.push(err14);
+}
+errors++;
+}
+}
+}
+else {
+const err15 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.tolerate.items.type,parentSchema:schema31.properties.tolerate.items,data:data5};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+}
+else {
+const err16 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.tolerate.type,parentSchema:schema31.properties.tolerate,data:data4};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+}
+else {
+const err17 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
 }
 errors++;
 }

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure","plan"],"properties":{"infrastructure":{"description":"The Terragrunt units: a connection with provision terragrunt","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"}},"plan":{"type":"string","description":"Output `plan` of terragrunt.plan: the digest of the saved plans"},"tolerate":{"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","required":["unit","reason"],"properties":{"unit":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1}},"reason":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["retry succeeded","error ignored"]}}},"additionalProperties":false}},"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean"}}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure","plan"],"properties":{"infrastructure":{"description":"The Terragrunt units: a connection with provision terragrunt","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"}},"plan":{"type":"string","description":"Output `plan` of terragrunt.plan: the digest of the saved plans"},"mayDestroy":{"description":"What may be destroyed or replaced, as `<unit> <resource address>`, `*` for any text; the environment must allow each as well","default":["*"],"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1}},"description":"What may be destroyed or replaced, as `<unit> <resource address>`, `*` for any text; the environment must allow each as well"}},"tolerate":{"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","required":["unit","reason"],"properties":{"unit":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1}},"reason":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["retry succeeded","error ignored"]}}},"additionalProperties":false}},"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean"}}},"additionalProperties":false};
 const pattern4 = new RegExp("\\{\\{", "u");
 const func1 = require("ajv/dist/runtime/ucs2length").default;
 
@@ -38,7 +38,7 @@ vErrors.push(err1);
 errors++;
 }
 for(const key0 in data){
-if(!(((key0 === "infrastructure") || (key0 === "plan")) || (key0 === "tolerate"))){
+if(!((((key0 === "infrastructure") || (key0 === "plan")) || (key0 === "mayDestroy")) || (key0 === "tolerate"))){
 const err2 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err2];
@@ -139,8 +139,8 @@ vErrors.push(err8);
 errors++;
 }
 }
-if(data.tolerate !== undefined){
-let data2 = data.tolerate;
+if(data.mayDestroy !== undefined){
+let data2 = data.mayDestroy;
 const _errs11 = errors;
 let valid2 = true;
 const _errs12 = errors;
@@ -223,9 +223,9 @@ vErrors = null;
 }
 if(!_valid2){
 const _errs20 = errors;
-if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
-if(data3.unit === undefined){
-const err13 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/else/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'",schema:schema31.properties.tolerate.else.items.else.required,parentSchema:schema31.properties.tolerate.else.items.else,data:data3};
+if(typeof data3 === "string"){
+if(func1(data3) < 1){
+const err13 = {instancePath:instancePath+"/mayDestroy/" + i0,schemaPath:"#/properties/mayDestroy/else/items/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.mayDestroy.else.items.else,data:data3};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -234,8 +234,9 @@ vErrors.push(err13);
 }
 errors++;
 }
-if(data3.reason === undefined){
-const err14 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/else/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'",schema:schema31.properties.tolerate.else.items.else.required,parentSchema:schema31.properties.tolerate.else.items.else,data:data3};
+}
+else {
+const err14 = {instancePath:instancePath+"/mayDestroy/" + i0,schemaPath:"#/properties/mayDestroy/else/items/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.mayDestroy.else.items.else.type,parentSchema:schema31.properties.mayDestroy.else.items.else,data:data3};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -244,9 +245,11 @@ vErrors.push(err14);
 }
 errors++;
 }
-for(const key1 in data3){
-if(!((key1 === "unit") || (key1 === "reason"))){
-const err15 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.tolerate.else.items.else,data:data3};
+var _valid2 = _errs20 === errors;
+valid5 = _valid2;
+}
+if(!valid5){
+const err15 = {instancePath:instancePath+"/mayDestroy/" + i0,schemaPath:"#/properties/mayDestroy/else/items/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.mayDestroy.else.items.if,parentSchema:schema31.properties.mayDestroy.else.items,data:data3};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -256,15 +259,9 @@ vErrors.push(err15);
 errors++;
 }
 }
-if(data3.unit !== undefined){
-let data4 = data3.unit;
-const _errs24 = errors;
-let valid7 = true;
-const _errs25 = errors;
-if(errors === _errs25){
-if(typeof data4 === "string"){
-if(!pattern4.test(data4)){
-const err16 = {};
+}
+else {
+const err16 = {instancePath:instancePath+"/mayDestroy",schemaPath:"#/properties/mayDestroy/else/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.mayDestroy.else.type,parentSchema:schema31.properties.mayDestroy.else,data:data2};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -273,9 +270,11 @@ vErrors.push(err16);
 }
 errors++;
 }
+var _valid1 = _errs14 === errors;
+valid2 = _valid1;
 }
-else {
-const err17 = {};
+if(!valid2){
+const err17 = {instancePath:instancePath+"/mayDestroy",schemaPath:"#/properties/mayDestroy/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.mayDestroy.if,parentSchema:schema31.properties.mayDestroy,data:data2};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -285,21 +284,15 @@ vErrors.push(err17);
 errors++;
 }
 }
-var _valid3 = _errs25 === errors;
-errors = _errs24;
-if(vErrors !== null){
-if(_errs24){
-vErrors.length = _errs24;
-}
-else {
-vErrors = null;
-}
-}
-if(!_valid3){
-const _errs27 = errors;
+if(data.tolerate !== undefined){
+let data4 = data.tolerate;
+const _errs23 = errors;
+let valid6 = true;
+const _errs24 = errors;
+if(errors === _errs24){
 if(typeof data4 === "string"){
-if(func1(data4) < 1){
-const err18 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit.else,data:data4};
+if(!pattern4.test(data4)){
+const err18 = {};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -310,7 +303,7 @@ errors++;
 }
 }
 else {
-const err19 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.tolerate.else.items.else.properties.unit.else.type,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit.else,data:data4};
+const err19 = {};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -319,11 +312,30 @@ vErrors.push(err19);
 }
 errors++;
 }
-var _valid3 = _errs27 === errors;
-valid7 = _valid3;
 }
-if(!valid7){
-const err20 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.else.properties.unit.if,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit,data:data4};
+var _valid3 = _errs24 === errors;
+errors = _errs23;
+if(vErrors !== null){
+if(_errs23){
+vErrors.length = _errs23;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid3){
+const _errs26 = errors;
+if(Array.isArray(data4)){
+const len1 = data4.length;
+for(let i1=0; i1<len1; i1++){
+let data5 = data4[i1];
+const _errs29 = errors;
+let valid9 = true;
+const _errs30 = errors;
+if(errors === _errs30){
+if(typeof data5 === "string"){
+if(!pattern4.test(data5)){
+const err20 = {};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -333,14 +345,7 @@ vErrors.push(err20);
 errors++;
 }
 }
-if(data3.reason !== undefined){
-let data5 = data3.reason;
-const _errs30 = errors;
-let valid8 = true;
-const _errs31 = errors;
-if(errors === _errs31){
-if(typeof data5 === "string"){
-if(!pattern4.test(data5)){
+else {
 const err21 = {};
 if(vErrors === null){
 vErrors = [err21];
@@ -351,8 +356,21 @@ vErrors.push(err21);
 errors++;
 }
 }
+var _valid4 = _errs30 === errors;
+errors = _errs29;
+if(vErrors !== null){
+if(_errs29){
+vErrors.length = _errs29;
+}
 else {
-const err22 = {};
+vErrors = null;
+}
+}
+if(!_valid4){
+const _errs32 = errors;
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+if(data5.unit === undefined){
+const err22 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/else/items/else/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'",schema:schema31.properties.tolerate.else.items.else.required,parentSchema:schema31.properties.tolerate.else.items.else,data:data5};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -361,21 +379,8 @@ vErrors.push(err22);
 }
 errors++;
 }
-}
-var _valid4 = _errs31 === errors;
-errors = _errs30;
-if(vErrors !== null){
-if(_errs30){
-vErrors.length = _errs30;
-}
-else {
-vErrors = null;
-}
-}
-if(!_valid4){
-const _errs33 = errors;
-if(!((data5 === "retry succeeded") || (data5 === "error ignored"))){
-const err23 = {instancePath:instancePath+"/tolerate/" + i0+"/reason",schemaPath:"#/properties/tolerate/else/items/else/properties/reason/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.tolerate.else.items.else.properties.reason.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tolerate.else.items.else.properties.reason.else.enum,parentSchema:schema31.properties.tolerate.else.items.else.properties.reason.else,data:data5};
+if(data5.reason === undefined){
+const err23 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/else/items/else/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'",schema:schema31.properties.tolerate.else.items.else.required,parentSchema:schema31.properties.tolerate.else.items.else,data:data5};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -384,11 +389,9 @@ vErrors.push(err23);
 }
 errors++;
 }
-var _valid4 = _errs33 === errors;
-valid8 = _valid4;
-}
-if(!valid8){
-const err24 = {instancePath:instancePath+"/tolerate/" + i0+"/reason",schemaPath:"#/properties/tolerate/else/items/else/properties/reason/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.else.properties.reason.if,parentSchema:schema31.properties.tolerate.else.items.else.properties.reason,data:data5};
+for(const key1 in data5){
+if(!((key1 === "unit") || (key1 === "reason"))){
+const err24 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/else/items/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.tolerate.else.items.else,data:data5};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -398,9 +401,15 @@ vErrors.push(err24);
 errors++;
 }
 }
-}
-else {
-const err25 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.tolerate.else.items.else.type,parentSchema:schema31.properties.tolerate.else.items.else,data:data3};
+if(data5.unit !== undefined){
+let data6 = data5.unit;
+const _errs36 = errors;
+let valid11 = true;
+const _errs37 = errors;
+if(errors === _errs37){
+if(typeof data6 === "string"){
+if(!pattern4.test(data6)){
+const err25 = {};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -409,11 +418,9 @@ vErrors.push(err25);
 }
 errors++;
 }
-var _valid2 = _errs20 === errors;
-valid5 = _valid2;
 }
-if(!valid5){
-const err26 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.if,parentSchema:schema31.properties.tolerate.else.items,data:data3};
+else {
+const err26 = {};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -423,9 +430,21 @@ vErrors.push(err26);
 errors++;
 }
 }
+var _valid5 = _errs37 === errors;
+errors = _errs36;
+if(vErrors !== null){
+if(_errs36){
+vErrors.length = _errs36;
 }
 else {
-const err27 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/else/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.tolerate.else.type,parentSchema:schema31.properties.tolerate.else,data:data2};
+vErrors = null;
+}
+}
+if(!_valid5){
+const _errs39 = errors;
+if(typeof data6 === "string"){
+if(func1(data6) < 1){
+const err27 = {instancePath:instancePath+"/tolerate/" + i1+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit.else,data:data6};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -434,11 +453,9 @@ vErrors.push(err27);
 }
 errors++;
 }
-var _valid1 = _errs14 === errors;
-valid2 = _valid1;
 }
-if(!valid2){
-const err28 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.if,parentSchema:schema31.properties.tolerate,data:data2};
+else {
+const err28 = {instancePath:instancePath+"/tolerate/" + i1+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.tolerate.else.items.else.properties.unit.else.type,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit.else,data:data6};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -447,15 +464,143 @@ vErrors.push(err28);
 }
 errors++;
 }
+var _valid5 = _errs39 === errors;
+valid11 = _valid5;
 }
-}
-else {
-const err29 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(!valid11){
+const err29 = {instancePath:instancePath+"/tolerate/" + i1+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.else.properties.unit.if,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit,data:data6};
 if(vErrors === null){
 vErrors = [err29];
 }
 else {
 vErrors.push(err29);
+}
+errors++;
+}
+}
+if(data5.reason !== undefined){
+let data7 = data5.reason;
+const _errs42 = errors;
+let valid12 = true;
+const _errs43 = errors;
+if(errors === _errs43){
+if(typeof data7 === "string"){
+if(!pattern4.test(data7)){
+const err30 = {};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+}
+else {
+const err31 = {};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+var _valid6 = _errs43 === errors;
+errors = _errs42;
+if(vErrors !== null){
+if(_errs42){
+vErrors.length = _errs42;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid6){
+const _errs45 = errors;
+if(!((data7 === "retry succeeded") || (data7 === "error ignored"))){
+const err32 = {instancePath:instancePath+"/tolerate/" + i1+"/reason",schemaPath:"#/properties/tolerate/else/items/else/properties/reason/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.tolerate.else.items.else.properties.reason.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tolerate.else.items.else.properties.reason.else.enum,parentSchema:schema31.properties.tolerate.else.items.else.properties.reason.else,data:data7};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+var _valid6 = _errs45 === errors;
+valid12 = _valid6;
+}
+if(!valid12){
+const err33 = {instancePath:instancePath+"/tolerate/" + i1+"/reason",schemaPath:"#/properties/tolerate/else/items/else/properties/reason/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.else.properties.reason.if,parentSchema:schema31.properties.tolerate.else.items.else.properties.reason,data:data7};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+}
+else {
+const err34 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/else/items/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.tolerate.else.items.else.type,parentSchema:schema31.properties.tolerate.else.items.else,data:data5};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+var _valid4 = _errs32 === errors;
+valid9 = _valid4;
+}
+if(!valid9){
+const err35 = {instancePath:instancePath+"/tolerate/" + i1,schemaPath:"#/properties/tolerate/else/items/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.if,parentSchema:schema31.properties.tolerate.else.items,data:data5};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+}
+else {
+const err36 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/else/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.tolerate.else.type,parentSchema:schema31.properties.tolerate.else,data:data4};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+var _valid3 = _errs26 === errors;
+valid6 = _valid3;
+}
+if(!valid6){
+const err37 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.if,parentSchema:schema31.properties.tolerate,data:data4};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+}
+}
+else {
+const err38 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
 }
 errors++;
 }

@@ -9,7 +9,7 @@ import type { ProcessPort } from '../process/port.js';
 import { runTool, type ToolResult } from '../terraform/command.js';
 import { failure } from '../terraform/errors.js';
 import { announcedLocks, notThatLock } from '../terraform/locks.js';
-import { stateFacts } from '../terraform/state.js';
+import { stateFacts, type StateFacts } from '../terraform/state.js';
 import { versionOf } from '../terraform/adapter.js';
 import { codeOf } from './code.js';
 import { stackOf, type TerragruntDetails } from './details.js';
@@ -81,9 +81,9 @@ export function terragruntPort(scope: Scope, world: World, shared: TerragruntSha
     return { exitCode, runs: readReport(text), stderr };
   };
 
-  /** One command in the folder of one unit. */
+  /** One command in the folder of one unit, in a working copy of its own: a watcher may look while a step plans. */
   const inUnit = (connection: string, unit: string, command: readonly string[], effect: Effect, env: Env, signal: AbortSignal, how?: StackHow): Promise<ToolResult> =>
-    run(connection, ['run', ...common(workOf(connection)), '--', ...command], { effect, env, cwd: unit, ...(how === undefined ? {} : { how }) }, signal);
+    run(connection, ['run', ...common(workOf(connection), 'reading'), '--', ...command], { effect, env, cwd: unit, ...(how === undefined ? {} : { how }) }, signal);
 
   /** Some at a time, results in the order of `units`. */
   const inEach = async <T>(connection: string, units: readonly string[], work: (unit: string) => Promise<T>): Promise<T[]> => {
@@ -138,10 +138,7 @@ export function terragruntPort(scope: Scope, world: World, shared: TerragruntSha
     },
     failureOf,
     states: (connection, units, env, signal) =>
-      inEach(connection, units, async (unit) => {
-        const { stdout } = await inUnit(connection, unit, ['state', 'pull'], 'read', env, signal);
-        return { unit, state: stdout.trim() === '' ? null : stateFacts(stdout) };
-      }),
+      inEach(connection, units, async (unit) => ({ unit, state: stateIn(await inUnit(connection, unit, ['state', 'pull'], 'read', env, signal).catch(withoutBucket)) })),
     outputs: (connection, units, env, signal) =>
       inEach(connection, units, async (unit) => {
         const { stdout } = await inUnit(connection, unit, ['output', '-json', '-no-color'], 'read', env, signal);
@@ -166,6 +163,18 @@ export function terragruntPort(scope: Scope, world: World, shared: TerragruntSha
       await rm(log, { force: true });
     },
   };
+}
+
+/** Where nothing was ever applied, the tool makes up a state without a lineage. */
+function stateIn({ stdout }: Pick<ToolResult, 'stdout'>): StateFacts | null {
+  const state = stdout.trim() === '' ? null : stateFacts(stdout);
+  return state === null || state.lineage === '' ? null : state;
+}
+
+/** Before the bucket of the states is bootstrapped there is no state. */
+function withoutBucket(error: unknown): Pick<ToolResult, 'stdout'> {
+  if (error instanceof StepError && /S3 bucket "[^"]*" does not exist|NoSuchBucket/.test(error.message)) return { stdout: '' };
+  throw error;
 }
 
 /** The backend itself compares the ID with the lock's: false where the lock is another's, or there is none. */
@@ -215,6 +224,6 @@ export const defaultParallelism = (): number => Math.max(2, 2 * availableParalle
 
 const logFile = (work: string, mark: string): string => join(work, `${mark}.log`);
 
-function common({ work, terraform }: Working): string[] {
-  return ['--non-interactive', '--no-color', '--download-dir', join(work, 'cache'), '--tf-path', terraform];
+function common({ work, terraform }: Working, copies = 'cache'): string[] {
+  return ['--non-interactive', '--no-color', '--download-dir', join(work, copies), '--tf-path', terraform];
 }

@@ -2,7 +2,7 @@ import type { Drill } from '../drill.js';
 import type { Facts } from './facts.js';
 import type { Fault } from './fault.js';
 import { ledgerStores, type StoreResult } from './ledger.js';
-import { codeStores, isRebuild } from './infrastructure.js';
+import { codeStores } from './infrastructure.js';
 import type { Finding } from './reasons.js';
 import { verificationEnd, type Recovery } from './rto.js';
 import { derivedStores, sampledStores } from './samples.js';
@@ -15,7 +15,7 @@ function storesOf(facts: Facts, fault: Fault | null, noFault: string | null, rec
   if (ledgers.length > 0) return ledgers.flatMap((probe) => ledgerStores(facts, probe, fault, verificationEnd(facts), recovery, noFault));
   const lsns = probes.filter(({ samples }) => samples === 'lsn');
   if (lsns.length > 0) return lsns.flatMap((probe) => sampledStores(facts, probe, fault, noFault));
-  return isRebuild(facts) ? [] : derivedStores(facts, fault, noFault, recovery);
+  return facts.evidence('infrastructure-code').length > 0 ? [] : derivedStores(facts, fault, noFault, recovery);
 }
 
 /** Does the store keep, miss or not show the objective? */

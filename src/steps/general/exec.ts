@@ -6,7 +6,7 @@ import { messageOf, StepError } from '../../engine/errors.js';
 import { inWords, isUnknown, membersOf } from '../../engine/plannable.js';
 import { FixedText, literals, strict } from '../../engine/schema.js';
 import { declaredChanges, DeclaredChanges } from './lib/changes.js';
-import { runbookFiles, typed, wholeArgv, workingDirectory } from './lib/command.js';
+import { removedTerragrunt, runbookFiles, typed, wholeArgv, workingDirectory } from './lib/command.js';
 
 const outputLimit = 64 * 1024;
 const effects = ['read', 'create', 'modify', 'destroy'] as const satisfies readonly Effect[];
@@ -83,7 +83,11 @@ export const step = defineStep({
     const { cwd } = membersOf(given);
     if (cwd !== undefined && typeof cwd !== 'string') return [{ id, result: 'deferred', detail: 'its working directory is not known before the run' }];
     const file = await ctx.ports.process.which(program.includes('/') ? resolve(workingDirectory(cwd, ctx.runbookDir), program) : program);
-    return [file === undefined ? { id, result: 'failed', detail: `${program} is not on this machine, or not in boundary.commands` } : { id, result: 'passed', detail: file }];
+    const removed = removedTerragrunt(membersOf(given));
+    return [
+      file === undefined ? { id, result: 'failed', detail: `${program} is not on this machine, or not in boundary.commands` } : { id, result: 'passed', detail: file },
+      ...(removed === undefined ? [] : [{ id: `terragrunt ${removed}`, result: 'failed', detail: `Terragrunt 0.90 removed ${removed}: use the steps terragrunt.plan and terragrunt.apply, or terragrunt run --all` } as const]),
+    ];
   },
   async run(given, ctx) {
     const [program, ...args] = wholeArgv(given).map(inWords);

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Type } from 'typebox';
 import { defineStep } from '../../engine/define-step.js';
-import { inWords, membersOf } from '../../engine/plannable.js';
-import { literals, strict } from '../../engine/schema.js';
+import { inWords, itemsOf, membersOf } from '../../engine/plannable.js';
+import { strict } from '../../engine/schema.js';
 import { StepError } from '../../engine/errors.js';
 import { criticalPath } from '../../engine/units.js';
 import { carryOut } from './lib/carry-out.js';
 import { recordStates } from './lib/evidence.js';
-import { commands, Infrastructure, PlanId, stackChanges, Tolerate } from './lib/inputs.js';
+import { commands, Infrastructure, mayDestroyInput, PlanId, stackChanges, Tolerate } from './lib/inputs.js';
 import { removeBuilt, type Built } from './lib/remove.js';
 
 export const step = defineStep({
@@ -17,30 +17,32 @@ export const step = defineStep({
     {
       infrastructure: Infrastructure,
       plan: PlanId,
-      effect: Type.Optional(literals(['modify', 'destroy'], { default: 'modify', description: 'destroy: the plan may destroy and replace what the environment allows (mayDestroy)' })),
+      mayDestroy: mayDestroyInput([]),
       tolerate: Type.Optional(Tolerate),
     },
     strict,
   ),
   output: Type.Object({ units: Type.Integer({ description: 'How many were worked on' }), criticalPath: Type.Array(Type.String(), { description: 'The chain of units that made it take as long as it did' }) }, strict),
-  effect: (given) => (membersOf(given).effect === 'destroy' ? 'destroy' : 'modify'),
+  effect: (given) => (itemsOf(membersOf(given).mayDestroy).length > 0 ? 'destroy' : 'modify'),
   changes: (given) => stackChanges(membersOf(given).infrastructure),
   permissions: () => commands,
   evidence: ['infrastructure-state', 'infrastructure-plan'],
   examples: [
     { title: 'What was planned and looked at', with: { infrastructure: 'stack', plan: '{{ steps.plan.plan }}' } },
+    { title: 'With one resource that may be made anew', with: { infrastructure: 'stack', plan: '{{ steps.plan.plan }}', mayDestroy: ['cluster terraform_data.certificate'] } },
     { title: 'An API that is known to answer late the first time', with: { infrastructure: 'stack', plan: '{{ steps.plan.plan }}', tolerate: [{ unit: 'queue', reason: 'retry succeeded' }] } },
   ],
   cleanups: { remove: removeBuilt },
   plan(given) {
-    const { plan, tolerate } = membersOf(given);
+    const { plan, tolerate, mayDestroy } = membersOf(given);
+    const allowed = itemsOf(mayDestroy).map(inWords);
     return {
-      does: `Applies the saved plans ${inWords(plan)} in the order of the dependencies; refuses what is stale, and whatever would destroy or replace more than the environment allows${tolerate === undefined ? '' : `; tolerates ${inWords(tolerate)}`}`,
+      does: `Applies the saved plans ${inWords(plan)} in the order of the dependencies; refuses what is stale; may destroy or replace ${allowed.length === 0 ? 'nothing' : allowed.join(', ')}${tolerate === undefined ? '' : `; tolerates ${inWords(tolerate)}`}`,
       calls: ['terragrunt run --all --filter=<units of one turn> --out-dir --report-file -- apply <saved plan>'],
       undo: ['ends what still runs, removes the state locks that it left, and destroys what was built in units that had been empty'],
     };
   },
-  async run({ infrastructure, plan: id, effect = 'modify', tolerate = [] }, ctx) {
+  async run({ infrastructure, plan: id, mayDestroy = [], tolerate = [] }, ctx) {
     const { terragrunt } = ctx.ports;
     const plan = await terragrunt.saved(infrastructure, id);
     if (plan.destroy) throw new StepError('plan-destroys', 'this plan was made to take everything down', { hint: 'terragrunt.destroy carries it out.' });
@@ -49,7 +51,7 @@ export const step = defineStep({
     const mark = randomUUID();
     const units = before.filter(({ state }) => state === null || state.resources.length === 0).map(({ unit }) => unit);
     await ctx.defer({ uses: 'terragrunt.apply/remove', with: { infrastructure, mark, units, env: plan.env } satisfies Built });
-    const runs = await carryOut({ connection: infrastructure, plan, effect, mark, tolerate }, ctx);
+    const runs = await carryOut({ connection: infrastructure, plan, effect: mayDestroy.length > 0 ? 'destroy' : 'modify', mayDestroy, mark, tolerate }, ctx);
     return { units: runs.length, criticalPath: criticalPath(runs.map((run) => ({ ...run, after: [...(plan.units.find(({ unit }) => unit === run.unit)?.after ?? [])] }))) };
   },
 });

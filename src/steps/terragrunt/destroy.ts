@@ -6,12 +6,12 @@ import { inWords, membersOf } from '../../engine/plannable.js';
 import { strict } from '../../engine/schema.js';
 import { carryOut } from './lib/carry-out.js';
 import { recordStates } from './lib/evidence.js';
-import { commands, Infrastructure, PlanId, stackChanges, Tolerate } from './lib/inputs.js';
+import { commands, Infrastructure, mayDestroyInput, PlanId, stackChanges, Tolerate } from './lib/inputs.js';
 
 export const step = defineStep({
   type: 'terragrunt.destroy',
   summary: 'Carries out plans to destroy that were saved and shown, dependents first, and proves that every state of the environment is empty afterwards.',
-  input: Type.Object({ infrastructure: Infrastructure, plan: PlanId, tolerate: Type.Optional(Tolerate) }, strict),
+  input: Type.Object({ infrastructure: Infrastructure, plan: PlanId, mayDestroy: mayDestroyInput(['*']), tolerate: Type.Optional(Tolerate) }, strict),
   output: Type.Object({ units: Type.Integer({ description: 'How many held something' }), destroyed: Type.Integer({ description: 'Resources' }) }, strict),
   effect: 'destroy',
   changes: (given) => stackChanges(membersOf(given).infrastructure),
@@ -33,7 +33,7 @@ export const step = defineStep({
     calls: ['terragrunt run --all --filter=<units of one turn> --out-dir --report-file -- apply <saved plan>', 'terragrunt run -- state pull'],
     undo: ['ends what still runs and removes the state locks that it left'],
   }),
-  async run({ infrastructure, plan: id, tolerate = [] }, ctx) {
+  async run({ infrastructure, plan: id, mayDestroy = ['*'], tolerate = [] }, ctx) {
     const { terragrunt } = ctx.ports;
     const plan = await terragrunt.saved(infrastructure, id);
     if (!plan.destroy) throw new StepError('plan-builds', 'this plan was not made to take everything down', { hint: 'Give terragrunt.plan destroy: true.' });
@@ -41,7 +41,7 @@ export const step = defineStep({
     if (forgotten.length > 0) throw new StepError('leaves-behind', `the plan only forgets, and leaves in place: ${forgotten.slice(0, 10).join(', ')}`);
     const mark = randomUUID();
     const cleanup = await ctx.defer({ uses: 'terragrunt.destroy/release', with: { infrastructure, mark, units: plan.units.map(({ unit }) => unit) } });
-    const runs = await carryOut({ connection: infrastructure, plan, effect: 'destroy', mark, tolerate }, ctx);
+    const runs = await carryOut({ connection: infrastructure, plan, effect: 'destroy', mayDestroy, mark, tolerate }, ctx);
     const every = await terragrunt.units(infrastructure, plan.env, ctx.signal);
     const states = await terragrunt.states(infrastructure, every.map(({ unit }) => unit), plan.env, ctx.signal);
     await recordStates(ctx, infrastructure, 'destroyed', states);

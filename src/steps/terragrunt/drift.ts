@@ -33,8 +33,8 @@ export const step = defineStep({
         return { unit, exitCode: 1, differences: [], outputs: [], detail: run === undefined ? 'it was not planned' : `${run.result}${run.reason === null ? '' : `: ${run.reason}`}` };
       }
       const { facts } = made;
-      const seen = [...facts.changes, ...facts.drift.filter(({ address }) => !facts.changes.some((change) => change.address === address))];
-      const differences = seen.map(({ address, action, attributes }) => ({ address, actions: [action], attributes: attributes.map(({ name, sensitive }) => (sensitive ? `${name} (sensitive)` : name)) }));
+      for (const { address, action } of facts.drift) ctx.log(`${unit}: changed outside: ${action} ${address}`);
+      const differences = facts.changes.map(({ address, action, attributes }) => ({ address, actions: [action], attributes: attributes.map(({ name, sensitive }) => (sensitive ? `${name} (sensitive)` : name)) }));
       return { unit, exitCode: differences.length + facts.outputs.length > 0 ? 2 : 0, differences, outputs: [...facts.outputs] };
     });
     await ctx.evidence('drift', { connection: infrastructure, units: checked });

@@ -5,7 +5,7 @@ import { UnitConfig, unitFolders } from './config.js';
 import { runQueue } from './queue.js';
 import { Unit } from './unit.js';
 
-const version = process.env.STAND_IN_TERRAGRUNT_VERSION ?? '1.1.3';
+const version = '1.1.3';
 const switches = ['all', 'non-interactive', 'no-color', 'json', 'dag', 'dependencies', 'summary-disable', 'inputs', 'queue-strict-include', 'version', 'tf-forward-stdout'];
 const valued = ['working-dir', 'report-file', 'report-format', 'out-dir', 'json-out-dir', 'filter', 'queue-include-dir', 'parallelism', 'download-dir', 'log-level', 'log-format', 'tf-path', 'format'];
 

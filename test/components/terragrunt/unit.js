@@ -24,7 +24,7 @@ export class Unit {
     const { backend, config } = this.config.remoteState ?? {};
     const text = backend === undefined ? '' : `terraform {\n  backend "${backend}" {\n${attributes(config, '    ')}  }\n}\n`;
     const file = join(this.workDir, 'backend.tf');
-    const current = existsSync(file) && readFileSync(file, 'utf8') === text && existsSync(join(this.workDir, '.terraform'));
+    const current = existsSync(file) && readFileSync(file, 'utf8') === text && existsSync(join(this.workDir, '.terraform', backend === undefined ? '' : 'terraform.tfstate'));
     if (current) return;
     writeFileSync(file, text);
     const { code, stderr } = await this.terraform(['init', '-input=false', '-no-color', '-reconfigure'], {});

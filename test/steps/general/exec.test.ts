@@ -93,4 +93,17 @@ describe('plan', () => {
     expect(await step.preflight?.({ argv: [program], effect: 'read' }, planContext())).toMatchObject([{ result: 'passed', detail: program }]);
     expect(await step.preflight?.({ argv: [{ unknown: 'steps.x.y' }], effect: 'read' }, planContext())).toMatchObject([{ result: 'deferred' }]);
   });
+
+  test.each([
+    { argv: ['sh', 'x', 'terragrunt', 'run-all', 'apply'] },
+    { shell: 'bash', script: 'cd live && TG=1 terragrunt --terragrunt-non-interactive apply-all', argv: [] },
+  ])('preflight refuses what Terragrunt has removed, with the reason: %j', async (given) => {
+    const checks = await step.preflight?.({ ...given, effect: 'modify' } as Parameters<typeof step.run>[0], planContext());
+    expect(checks).toContainEqual(expect.objectContaining({ result: 'failed', detail: expect.stringMatching(/0\.90 removed (run|apply)-all/) as string }));
+  });
+
+  test('preflight lets run --all pass', async () => {
+    const checks = await step.preflight?.({ argv: ['sh', 'terragrunt', 'run', '--all', '--', 'plan'], effect: 'read' }, planContext());
+    expect(checks).toHaveLength(1);
+  });
 });

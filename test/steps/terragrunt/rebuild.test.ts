@@ -73,10 +73,10 @@ suite('terragrunt.*', () => {
     const smaller = await on.run(plan, {});
     expect(smaller).toMatchObject({ destroy: 2 });
     expect(smaller['summary']).toContain('destroy terraform_data.member[1]');
-    await expect(on.run(apply, { plan: smaller['plan'] })).rejects.toMatchObject({ code: 'destroy-not-allowed', message: expect.stringContaining('planned to modify only') as string });
-    await on.run(apply, { plan: smaller['plan'], effect: 'destroy' });
+    await expect(on.run(apply, { plan: smaller['plan'] })).rejects.toMatchObject({ code: 'not-allowed-to-destroy', message: expect.stringContaining('network terraform_data.member[1] (mayDestroy of the step)') as string });
+    await on.run(apply, { plan: smaller['plan'], mayDestroy: ['network *'] });
     const all = await on.run(plan, { destroy: true });
-    await expect(on.run(destroy, { plan: all['plan'] })).rejects.toMatchObject({ code: 'destroy-not-allowed', message: expect.stringContaining('network terraform_data.part') as string });
+    await expect(on.run(destroy, { plan: all['plan'] })).rejects.toMatchObject({ code: 'not-allowed-to-destroy', message: expect.stringContaining('network terraform_data.part (mayDestroy of connection stack)') as string });
   });
 
   test('a plan gone stale is refused: the code was edited, or a state has moved', async () => {

@@ -49,3 +49,9 @@ export function runbookFiles({ argv, cwd }: CommandInput, runbookDir: string): s
 export function typed(argv: readonly unknown[]): string {
   return argv.map((item) => (typeof item === 'string' && !/^[\w./:=@%+,-]+$/.test(item) ? `'${item.replaceAll("'", `'\\''`)}'` : inWords(item))).join(' ');
 }
+
+/** Terragrunt's commands for many units that it has removed, as far as they can be read off the arguments or the script. */
+export function removedTerragrunt({ argv, script }: CommandInput): string | undefined {
+  const words = [knownText(script) ?? '', ...(Array.isArray(argv) ? argv : []).map((item: unknown) => knownText(item) ?? '')].join(' ');
+  return /\bterragrunt\b[^;&|\n]*?\s((?:run|apply|plan|destroy|output|validate)-all)\b/.exec(words)?.[1];
+}

@@ -9,18 +9,21 @@ interface Carried {
   readonly connection: string;
   readonly plan: StackPlan;
   readonly effect: 'modify' | 'destroy';
+  /** As the step says; the environment has its own. */
+  readonly mayDestroy: readonly string[];
   readonly mark: string;
   readonly tolerate: readonly { readonly unit: string; readonly reason: string }[];
 }
 
 /**
  * Applies saved plans in the order of the units' dependencies. A plan that stood on outputs that were not there is made again once
- * they are, and is applied only if it does nothing beyond the one that was looked at. Throws StepError `destroy-not-allowed`,
+ * they are, and is applied only if it does nothing beyond the one that was looked at. Throws StepError `not-allowed-to-destroy`,
  * `plan-differs`, `unit-failed` and what the port throws; every unit's fate is on record by then.
  */
-export async function carryOut({ connection, plan, effect, mark, tolerate }: Carried, ctx: StepContext): Promise<UnitRun[]> {
+export async function carryOut({ connection, plan, effect, mayDestroy, mark, tolerate }: Carried, ctx: StepContext): Promise<UnitRun[]> {
   const { terragrunt } = ctx.ports;
-  refuseDestroying(plan.units, terragrunt.mayDestroy(connection), effect);
+  const boundary = terragrunt.mayDestroy(connection);
+  refuseDestroying(connection, plan.units, mayDestroy, boundary);
   const { how, told } = live(ctx, mark);
   const work = plan.units.filter(isWork);
   const all: UnitRun[] = [];
@@ -52,7 +55,7 @@ export async function carryOut({ connection, plan, effect, mark, tolerate }: Car
     for (const line of planLines(again.plan)) ctx.log(line);
     await recordPlan(ctx, connection, again.plan);
     refuseDifferent(provisional, again.plan.units);
-    refuseDestroying(again.plan.units, terragrunt.mayDestroy(connection), effect);
+    refuseDestroying(connection, again.plan.units, mayDestroy, boundary);
     await apply(again.plan, again.plan.units.filter(isWork));
   }
 }
@@ -62,12 +65,16 @@ function isWork({ facts, provisional }: UnitPlan): boolean {
   return provisional || facts.changes.length > 0 || facts.outputs.length > 0;
 }
 
-function refuseDestroying(units: readonly UnitPlan[], allowed: readonly string[], effect: 'modify' | 'destroy'): void {
+/** Whatever goes, the step and the environment must both allow. */
+function refuseDestroying(connection: string, units: readonly UnitPlan[], asked: readonly string[], boundary: readonly string[]): void {
   const gone = units.flatMap((unit) => goneIn(unit).map((address) => ({ unit: unit.unit, address })));
-  const outside = gone.filter(({ unit, address }) => !isAllowed(allowed, unit, address));
-  const list = (all: typeof gone) => all.map(({ unit, address }) => `${unit} ${address}`).slice(0, 10).join(', ');
-  if (outside.length > 0) throw new StepError('destroy-not-allowed', `the plan destroys or replaces ${outside.length} that the environment does not allow to go: ${list(outside)}`, { hint: 'If a drill may do that, the connection says so: mayDestroy.' });
-  if (gone.length > 0 && effect !== 'destroy') throw new StepError('destroy-not-allowed', `the plan destroys or replaces ${gone.length}, and the step is planned to modify only: ${list(gone)}`, { hint: 'Give the step effect: destroy, if that is what it is for.' });
+  const lacking = gone.flatMap(({ unit, address }) => {
+    if (!isAllowed(asked, unit, address)) return [`${unit} ${address} (mayDestroy of the step)`];
+    return isAllowed(boundary, unit, address) ? [] : [`${unit} ${address} (mayDestroy of connection ${connection})`];
+  });
+  if (lacking.length === 0) return;
+  const more = lacking.length > 10 ? ` and ${lacking.length - 10} more` : '';
+  throw new StepError('not-allowed-to-destroy', `the plan would destroy or replace what it may not: ${lacking.slice(0, 10).join(', ')}${more}`, { hint: 'Look at the plan. If that is meant, the step and the environment must both allow it.' });
 }
 
 function refuseDifferent(reviewed: readonly UnitPlan[], again: readonly UnitPlan[]): void {

@@ -13,6 +13,9 @@ export const Tolerate = Type.Array(Type.Object({ unit: Type.String({ minLength: 
   description: 'Units that may come through by a retry, or with an error that is ignored: without it neither is clean',
 });
 
+export const mayDestroyInput = (otherwise: readonly string[]) =>
+  Type.Optional(Type.Array(Type.String({ minLength: 1 }), { default: [...otherwise], description: 'What may be destroyed or replaced, as `<unit> <resource address>`, `*` for any text; the environment must allow each as well' }));
+
 /** ENABLE_CNPG=true, as a shell would have it before the command. */
 export function envWords(env: unknown): string {
   if (env === undefined) return '';
