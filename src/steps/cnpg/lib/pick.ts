@@ -59,9 +59,10 @@ export async function checkRecovery(asked: Asked, ctx: PlanContext, now: string)
     if (type === 'time' && value !== undefined) checkWindow(window, value, now);
     return [{ id, result: 'passed', detail: `${inWordsOf(store)}: from ${window.first} on; the last backup ended ${window.lastBackup ?? 'at a time that it does not say'}` }];
   } catch (error) {
+    if (!(error instanceof StepError) || !['no-recovery-window', 'outside-recovery-window'].includes(error.code)) throw error;
     const early = ctx.stage === 'before' || ctx.stage === 'provisioned';
-    if (error instanceof StepError && error.code === 'no-recovery-window' && early) return [{ id, result: 'deferred', detail: `${error.message}; looked at again after the prepare steps (${nameOf(facts)}: ${inShort(facts)})` }];
-    throw error;
+    if (error.code === 'outside-recovery-window' || !early) return [{ id, result: 'failed', detail: error.message }];
+    return [{ id, result: 'deferred', detail: `${error.message}; looked at again after the prepare steps (${nameOf(facts)}: ${inShort(facts)})` }];
   }
 }
 
