@@ -36,6 +36,7 @@ export function scaleRows({ binding }: Plan, events: readonly DrillEvent[]): Sca
   const measured = (value: string, fallback: string | undefined) => (value !== '' ? `${value}, measured` : fallback === undefined ? 'neither measured nor declared' : `${fallback}, as the environment declares`);
   const data = [
     ...ends.flatMap(({ connection, dataBytes }) => (dataBytes === undefined ? [] : [`${bytes(dataBytes)} in ${connection} once restored`])),
+    ...recorded(events, 'volume').map(({ volume, sizeGiB, type, zone }) => `volume ${volume}: ${sizeGiB} GiB, ${type}, in ${zone}`),
     ...(backup?.sizeBytes === undefined ? [] : [`backup of ${bytes(backup.sizeBytes)}`]),
   ];
   return [

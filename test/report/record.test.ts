@@ -38,6 +38,8 @@ describe('what auditors ask for', () => {
     expect(reportModel(declared).scale.map(({ production }) => production)).toEqual(['db.r6g.4xlarge, as the environment declares', '1.2 TB, as the environment declares', 'neither measured nor declared']);
     const measured = after(declared, 'run.started', [{ type: 'evidence.recorded', data: { kind: 'production-fingerprint', data: { connection: 'prod', when: 'before', as: 'muster', systemId: '1', timeline: 1, powers: [], archive: null, serverVersion: '17.6', dataBytes: 3 * 2 ** 40 } } }]);
     expect(reportModel(measured).scale.map(({ production }) => production).slice(1)).toEqual(['3.0 TiB in prod, measured', 'PostgreSQL 17.6 (prod), measured']);
+    const volume = after(measured, 'run.started', [{ type: 'evidence.recorded', data: { kind: 'volume', data: { connection: 'aws', volume: 'vol-1', snapshot: 'snap-1', zone: 'eu-west-1a', type: 'gp3', sizeGiB: 100, encrypted: true } } }]);
+    expect(reportModel(volume).scale[1]?.drill).toContain('volume vol-1: 100 GiB, gp3, in eu-west-1a');
     for (const text of ['3.0 TiB in prod, measured', 'db.r6g.4xlarge, as the environment declares']) {
       expect(reportHtml(measured)).toContain(text);
       expect(reportMarkdown(measured)).toContain(text);
