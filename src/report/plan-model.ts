@@ -30,7 +30,8 @@ export function headFacts(plan: Plan): Fact[] {
 export function boundaryFacts({ binding: { environment } }: Plan): Fact[] {
   const boundary = mapping(environment.boundary);
   const lists = (['hosts', 'directories', 'commands'] as const).map((name): Fact => [name, texts(boundary[name]).join(', ') || 'only what the connections below are']);
-  return [...lists, ['forbidden', environment.forbidden.length === 0 ? 'nothing is shown to be out of reach' : `${environment.forbidden.join(', ')} must be out of reach`]];
+  const buckets = texts(boundary['buckets']);
+  return [...lists, ...(buckets.length === 0 ? [] : [['buckets', buckets.join(', ')] as const]), ['forbidden', environment.forbidden.length === 0 ? 'nothing is shown to be out of reach' : `${environment.forbidden.join(', ')} must be out of reach`]];
 }
 
 export function allSteps({ binding }: Plan): PlanStep[] {

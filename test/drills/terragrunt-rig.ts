@@ -66,7 +66,7 @@ export async function startEstate(): Promise<Estate> {
         editEnvironment?.(environment);
         await writeFile(join(folder, 'answers.yaml'), stringify(answers));
         const files: [string, string] = [join(folder, 'runbook.yaml'), join(folder, 'environment.yaml')];
-        await writeFile(files[0], stringify(runbook, { aliasDuplicateObjects: false }));
+        await writeFile(files[0], stringify(runbook, { aliasDuplicateObjects: false }).replaceAll('{{ folder }}', folder));
         await writeFile(files[1], stringify(environment, { aliasDuplicateObjects: false }));
         return files;
       },

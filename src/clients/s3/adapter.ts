@@ -54,6 +54,23 @@ export function s3Port(scope: Scope, world: World, shared: S3Shared): S3Port {
         return Status === 'Enabled' ? 'enabled' : Status === 'Suspended' ? 'suspended' : 'off';
       }),
     versions: (connection, key) => send(connection, 'ListBucketVersions', key, (client, sdk, where) => versionsOf(client, sdk, where, scope.signal)),
+    keys: (connection, ending) =>
+      send(connection, 'ListBucketVersions', undefined, async (client, { ListObjectVersionsCommand }, { Bucket }) => {
+        const { prefix } = bucketOf(world, connection);
+        const within = prefix === '' ? '' : `${prefix}/`;
+        const found = new Set<string>();
+        let page: ListObjectVersionsCommandOutput | undefined;
+        do {
+          try {
+            page = await client.send(new ListObjectVersionsCommand({ Bucket, Prefix: within, KeyMarker: page?.NextKeyMarker, VersionIdMarker: page?.NextVersionIdMarker }), { abortSignal: scope.signal });
+          } catch (error) {
+            if (awsCodeOf(error) === 'NoSuchBucket') return [];
+            throw error;
+          }
+          for (const { Key = '' } of [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])]) if (Key.endsWith(ending)) found.add(Key.slice(within.length));
+        } while (page.IsTruncated === true);
+        return [...found].toSorted();
+      }),
     head: (connection, key, version) =>
       send(connection, 'GetObject', key, async (client, { HeadObjectCommand }, where) => {
         try {

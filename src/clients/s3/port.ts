@@ -36,6 +36,8 @@ export interface S3Port {
   versioning(connection: string): Promise<'enabled' | 'suspended' | 'off'>;
   /** All versions of one object, newest first; empty where there never was one. */
   versions(connection: string, key: string): Promise<readonly ObjectVersion[]>;
+  /** Keys that end in `ending`, of objects that are there or were. Empty where there is no bucket. */
+  keys(connection: string, ending: string): Promise<readonly string[]>;
   /** null where there is no such object or version, or where it is deleted. */
   head(connection: string, key: string, version?: string): Promise<ObjectFacts | null>;
   /** The whole object as text; at most 64 MiB. */

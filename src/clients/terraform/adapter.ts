@@ -111,7 +111,9 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
       const draft = join(work, 'plans', `${mark}.draft`);
       await mkdir(join(work, 'plans'), { recursive: true, mode: 0o700 });
       try {
-        const { exitCode } = await run(connection, planArguments(request, draft), 'read', signal, { mark, env: variables(request.vars), okExitCodes: [0, 2], ...(onProgress === undefined ? {} : { onProgress }) });
+        // Production is only looked at: not even its lock is taken.
+        const lock = infrastructureOf(world, connection).role === 'production' ? ['-lock=false'] : [];
+        const { exitCode } = await run(connection, [...planArguments(request, draft), ...lock], 'read', signal, { mark, env: variables(request.vars), okExitCodes: [0, 2], ...(onProgress === undefined ? {} : { onProgress }) });
         const digest = sha256(await readFile(draft));
         const { stdout } = await run(connection, ['show', '-json', draft], 'read', signal);
         await writeFile(requestFile(work, digest), JSON.stringify({ exitCode, request }), { mode: 0o600 });

@@ -1,9 +1,10 @@
 import { Type } from 'typebox';
-import { defineWatcher, type WatchContext } from '../../engine/define-watcher.js';
+import { defineWatcher } from '../../engine/define-watcher.js';
 import { messageOf } from '../../engine/errors.js';
 import { strict } from '../../engine/schema.js';
 import { CodeWatch, tellCode } from './lib/watch-code.js';
-import { StateWatch, type StateSource } from './lib/watch-state.js';
+import { ObjectWatch } from './lib/watch-objects.js';
+import { StateWatch } from './lib/watch-state.js';
 
 export const watcher = defineWatcher({
   type: 'terraform.changes',
@@ -13,14 +14,14 @@ export const watcher = defineWatcher({
   examples: [{ title: 'Everything that is built from code', with: {} }, { title: 'One of several', with: { connections: ['shop'] } }],
   plan: ({ connections }) => ({
     does: `Watches code, inputs and states of ${connections === undefined ? 'everything that is built from code' : connections.join(', ')}`,
-    calls: ['git ls-tree HEAD, git hash-object', 'terraform state pull'],
+    calls: ['git ls-tree HEAD, git hash-object', 'terraform state pull', 's3:ListObjectVersions, s3:GetObject of the states of Terragrunt units'],
   }),
   async begin({ connections }, ctx) {
     const names = connections ?? [...ctx.world.connections].filter(([, { kind }]) => kind === 'infrastructure').map(([name]) => name);
     const codes: CodeWatch[] = [];
-    const states: StateWatch[] = [];
+    const states: (StateWatch | ObjectWatch)[] = [];
     for (const connection of names) {
-      const { directory, env, secretEnv } = ctx.world.connections.get(connection)?.details ?? {};
+      const { directory, env, secretEnv, terragrunt } = ctx.world.connections.get(connection)?.details ?? {};
       if (typeof directory !== 'string') {
         ctx.gap(`connection ${connection} is no infrastructure that is there now`);
         continue;
@@ -30,7 +31,8 @@ export const watcher = defineWatcher({
       const code = new CodeWatch(watched, ctx);
       await code.begin();
       codes.push(code);
-      const state = new StateWatch(sourceOf(connection, ctx), ctx);
+      // Two commands of Terragrunt in one unit get into each other's way: its states are looked at where they are kept.
+      const state = terragrunt === undefined ? new StateWatch(connection, ctx) : new ObjectWatch(connection, ctx);
       await state.begin();
       states.push(state);
     }
@@ -57,24 +59,3 @@ export const watcher = defineWatcher({
     };
   },
 });
-
-/** Plain Terraform has one state and knows which serials are ours; Terragrunt has one for each unit. */
-function sourceOf(connection: string, ctx: WatchContext): StateSource {
-  const { infrastructure, terragrunt } = ctx.ports;
-  if (ctx.world.connections.get(connection)?.details['terragrunt'] === undefined) {
-    return {
-      connection,
-      read: async () => new Map([['.', await infrastructure.state(connection, ctx.signal)]]),
-      own: () => infrastructure.written(connection),
-    };
-  }
-  return {
-    connection,
-    async read() {
-      // An empty lineage: the tool made the state up, nothing was applied yet.
-      const units = (await terragrunt.units(connection, {}, ctx.signal)).map(({ unit }) => unit);
-      return new Map((await terragrunt.states(connection, units, {}, ctx.signal)).map(({ unit, state }) => [unit, state === null || state.lineage === '' ? null : state]));
-    },
-    own: () => undefined,
-  };
-}

@@ -1,4 +1,3 @@
-import type { StateFacts } from '../../../clients/terraform/state.js';
 import type { WatchContext } from '../../../engine/define-watcher.js';
 
 /** Serials that the run itself wrote: after `from`, up to `to`; null: it is not known how far, or still under way. */
@@ -31,39 +30,27 @@ function uncovered(from: number, to: number, own: readonly OwnSerials[]): number
   return undefined;
 }
 
-/** Where states are read, and what is known of who wrote them. */
-export interface StateSource {
-  readonly connection: string;
-  /** By unit; `.` for plain Terraform. */
-  read(): Promise<ReadonlyMap<string, StateFacts | null>>;
-  /** undefined: only the steps at work can tell. */
-  own(unit: string): readonly OwnSerials[] | undefined;
-}
-
-/** Compares states with what they were the last time. */
+/** The one state of plain Terraform, compared with what it was the last time: the run knows which serials its own commands wrote. */
 export class StateWatch {
-  #seen: ReadonlyMap<string, Seen | null> = new Map();
+  #seen: Seen | null = null;
 
-  constructor(private readonly source: StateSource, private readonly ctx: WatchContext) {}
+  constructor(private readonly connection: string, private readonly ctx: WatchContext) {}
 
   async begin(): Promise<void> {
-    this.#seen = await this.source.read();
+    this.#seen = await this.#read();
   }
 
   /** How many states were compared. */
   async compare(since: string): Promise<number> {
-    const now = await this.source.read();
-    for (const unit of new Set([...this.#seen.keys(), ...now.keys()])) {
-      const own = this.source.own(unit);
-      const [was, is] = [this.#seen.get(unit) ?? null, now.get(unit) ?? null];
-      const change = unexplained(was, is, own ?? []);
-      if (change === undefined) continue;
-      // Without a list of our own serials, a step that declares to change this infrastructure explains what it was at work for.
-      const told = own === undefined && change.startsWith('written by somebody else') ? `serial ${was?.serial ?? 'none'}, now ${is?.serial ?? 'none'}` : change;
-      this.ctx.observed({ system: `infrastructure:${this.source.connection}`, object: unit === '.' ? 'state' : `state ${unit}`, actor: null, change: told, before: factsOf(was), after: factsOf(is), proof: own === undefined ? 'none' : 'another', since, scope: 'recovery-path' });
-    }
+    const [was, now] = [this.#seen, await this.#read()];
+    const change = unexplained(was, now, this.ctx.ports.infrastructure.written(this.connection));
     this.#seen = now;
-    return now.size;
+    if (change !== undefined) this.ctx.observed({ system: `infrastructure:${this.connection}`, object: 'state', actor: null, change, before: factsOf(was), after: factsOf(now), proof: 'another', since, scope: 'recovery-path' });
+    return 1;
+  }
+
+  #read(): Promise<Seen | null> {
+    return this.ctx.ports.infrastructure.state(this.connection, this.ctx.signal);
   }
 }
 
