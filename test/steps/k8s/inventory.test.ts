@@ -1,4 +1,8 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { packageRoot } from '../../../src/engine/package-root.js';
 import { step as inventory } from '../../../src/steps/k8s/inventory.js';
 import { requireComponent } from '../../components/index.js';
 import { kubernetesComponent, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
@@ -69,5 +73,9 @@ describeKubernetes('an inventory', () => {
     const began = performance.now();
     expect(await rig.run(inventory, {})).toMatchObject({ objects: many });
     expect(performance.now() - began).toBeLessThan(3_000);
+    const details = { kubeconfig: [cluster.kubeconfig], context: cluster.context, server: cluster.server, uid: cluster.uid, namespace: name('c') };
+    const { stdout } = await promisify(execFile)(process.execPath, [join(packageRoot(), 'test/steps/k8s/watch-many.mjs'), JSON.stringify(details), String(many)], { timeout: 60_000 });
+    expect(JSON.parse(stdout)).toMatchObject({ watched: many });
+    expect((JSON.parse(stdout) as { rssMiB: number }).rssMiB).toBeLessThan(260);
   }, 180_000);
 });

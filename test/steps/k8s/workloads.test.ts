@@ -3,6 +3,7 @@ import { step as cordon } from '../../../src/steps/k8s/cordon.js';
 import { step as drain } from '../../../src/steps/k8s/drain.js';
 import { step as execute } from '../../../src/steps/k8s/exec.js';
 import { step as logs } from '../../../src/steps/k8s/logs.js';
+import { step as patch } from '../../../src/steps/k8s/patch.js';
 import { step as scale } from '../../../src/steps/k8s/scale.js';
 import { step as wait } from '../../../src/steps/k8s/wait.js';
 import { requireComponent } from '../../components/index.js';
@@ -119,6 +120,23 @@ describeKubernetes('steps on workloads and nodes', () => {
     await rig.cleanUp(cordon);
     expect((await cluster.request('GET', `/api/v1/nodes/${node?.name}`)).spec?.['unschedulable']).toBeUndefined();
   });
+
+  test('steps go on over a restart of the API server', async (context) => {
+    const { own } = cluster;
+    if (own === null) return context.skip();
+    const maps = `/api/v1/namespaces/${namespace}/configmaps`;
+    await cluster.request('POST', maps, { metadata: { name: 'over' }, data: { phase: 'before' } });
+    const waited = rig.run(wait, { kind: 'cm', name: 'over', jsonPath: '{.data.phase}', value: 'after' });
+    let patched: Promise<unknown> = Promise.resolve();
+    await own.restartApiServer(() => {
+      patched = rig.run(patch, { kind: 'cm', name: 'over', patch: { data: { phase: 'after' } } });
+      return Promise.resolve();
+    });
+    await patched;
+    expect(await waited).toMatchObject({ objects: 1 });
+    await rig.cleanUp(patch);
+    expect(await cluster.request('GET', `${maps}/over`)).toMatchObject({ data: { phase: 'before' } });
+  }, 90_000);
 
   test('a node outside the boundary is not touched', async () => {
     const narrow = stepRig(cluster, { namespace, clusterScoped: ['nodes/nobody'] });

@@ -1,0 +1,70 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Agent, request } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import type { Cluster } from './index.js';
+
+/** What to do with a request in place of passing it on: answer it, or end its connection before or after the API server has done it. */
+export type Misfortune = { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown } | 'lost-before' | 'lost-after';
+
+/** Plain HTTP in front of the real API server, like a load balancer that has bad days. */
+export interface Between {
+  readonly server: string;
+  /** Of the cluster's administrator, through here. */
+  readonly kubeconfig: string;
+  /** The next request for which `which` is true meets this. */
+  next(which: (method: string, path: string) => boolean, misfortune: Misfortune): void;
+  /** Method and path of what was passed on. */
+  readonly passed: readonly string[];
+  close(): Promise<void>;
+}
+
+export async function between(cluster: Cluster): Promise<Between> {
+  const plans: { which: (method: string, path: string) => boolean; misfortune: Misfortune }[] = [];
+  const passed: string[] = [];
+  const agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
+  const handle = (incoming: IncomingMessage, answer: ServerResponse): void => {
+    const [method, path] = [incoming.method ?? '', incoming.url ?? ''];
+    const at = plans.findIndex(({ which }) => which(method, path));
+    const misfortune = at === -1 ? undefined : plans.splice(at, 1)[0]?.misfortune;
+    if (misfortune === 'lost-before') return void incoming.socket.destroy();
+    if (typeof misfortune === 'object') {
+      answer.writeHead(misfortune.status, { 'content-type': 'application/json', ...misfortune.headers }).end(JSON.stringify(misfortune.body ?? {}));
+      return;
+    }
+    passed.push(`${method} ${path}`);
+    const onward = request(new URL(path, cluster.server), { method, headers: { ...incoming.headers, host: new URL(cluster.server).host }, agent }, (response) => {
+      if (misfortune === 'lost-after') {
+        response.resume();
+        response.once('end', () => incoming.socket.destroy());
+        return;
+      }
+      answer.writeHead(response.statusCode ?? 502, response.headers);
+      response.pipe(answer);
+      answer.once('close', () => response.destroy());
+    });
+    onward.once('error', () => answer.destroy());
+    incoming.pipe(onward);
+  };
+  const server: Server = createServer(handle);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const config = parse(readFileSync(cluster.kubeconfig, 'utf8')) as { clusters: { cluster: Record<string, unknown> }[] };
+  for (const each of config.clusters) each.cluster = { server: url, 'insecure-skip-tls-verify': true };
+  const kubeconfig = join(cluster.folder, 'between.yaml');
+  writeFileSync(kubeconfig, stringify(config), { mode: 0o600 });
+  return {
+    server: url,
+    kubeconfig,
+    passed,
+    next: (which, misfortune) => void plans.push({ which, misfortune }),
+    close: () =>
+      new Promise((resolve) => {
+        agent.destroy();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
