@@ -18,6 +18,7 @@ import { storeOf } from './evidence-store.js';
 import { exitCodes } from './exit-codes.js';
 import { finishRun, type Finished } from './finish.js';
 import { withoutSecrets, type CommandIo } from './io.js';
+import { addKnownSecrets } from './known-secrets.js';
 import { forgetLocks } from './locks.js';
 import { secretsOf } from './prepare.js';
 import { registry } from './registry.generated.js';
@@ -92,7 +93,7 @@ async function endUnfinished(taken: TakenOver, sealer: Sealer | undefined, set: 
 async function sweepFinished(taken: TakenOver, sealer: Sealer | undefined, io: CommandIo): Promise<boolean> {
   const { paths, plan, meta, runbook, state, journal } = taken;
   const secrets = new Redactor();
-  secrets.add(io.env['PGPASSWORD'] ?? '');
+  addKnownSecrets(secrets, io.env);
   const options = { boot: bootId(), redactor: secrets };
   if (!(await hasBundle(taken))) {
     // Before anything is added to the journal: the bundle holds the run up to its end.

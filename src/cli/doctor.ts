@@ -13,6 +13,7 @@ import { checkLines } from '../report/plan-checks.js';
 import { createStyle, wantsColour } from '../report/style.js';
 import { storeChecks } from './evidence-store.js';
 import type { CommandIo } from './io.js';
+import { addKnownSecrets } from './known-secrets.js';
 import { look } from './observe.js';
 import { toolVersion } from './prepare.js';
 import { registry } from './registry.generated.js';
@@ -93,7 +94,7 @@ async function environment(path: string, io: CommandIo): Promise<ObservedCheck[]
     requiredEvidence: [],
   };
   const secrets = new Redactor();
-  secrets.add(io.env['PGPASSWORD'] ?? '');
+  addKnownSecrets(secrets, io.env);
   const { checks } = await look({ schema: 'muster/plan/v1', binding, digest: planDigest(binding), observed: { at: '', checks: [] } }, io.cwd, secrets, io);
   return [...checks, ...(await storeChecks(loaded.document, resolve(io.cwd, path), io))];
 }

@@ -14,6 +14,7 @@ import { gitFacts } from '../clients/git/facts.js';
 import { bindPorts, sharedAdapters } from './compose.js';
 import { parseSet } from './inputs.js';
 import type { CommandIo } from './io.js';
+import { addKnownSecrets } from './known-secrets.js';
 import { registry } from './registry.generated.js';
 
 export interface Prepared {
@@ -56,7 +57,7 @@ export function sensitiveInputs(specs: Runbook['inputs'], { env }: CommandIo): R
 export function secretsOf(inputs: ResolvedInputs, environment: Environment, io: CommandIo): Redactor {
   const redactor = new Redactor();
   for (const name of inputs.sensitive) redactor.add(String(inputs.values[name] ?? ''));
-  redactor.add(io.env['PGPASSWORD'] ?? '');
+  addKnownSecrets(redactor, io.env);
   for (const { urlFrom } of environment.sinks ?? []) if (urlFrom !== undefined) redactor.add(io.env[urlFrom] ?? '');
   return redactor;
 }
@@ -64,7 +65,7 @@ export function secretsOf(inputs: ResolvedInputs, environment: Environment, io: 
 /** The documents go into the bundle as they are: a secret in them could not be hidden. Throws RefusedError. */
 function refuseSecretsIn(documents: readonly Loaded<unknown>[], secrets: Redactor): void {
   const telling = documents.filter(({ text }) => secrets.holdsSecret(text) || secrets.holdsSecret(text.split('\n')));
-  if (telling.length > 0) throw new RefusedError(`a secret stands in ${telling.map(({ path }) => path).join(' and ')}`, ['The value of a sensitive input, or of PGPASSWORD, is written there; the document would show it in every bundle.']);
+  if (telling.length > 0) throw new RefusedError(`a secret stands in ${telling.map(({ path }) => path).join(' and ')}`, ['The value of a sensitive input, or of a credential such as PGPASSWORD, is written there; the document would show it in every bundle.']);
 }
 
 export function toolVersion(): string {

@@ -1,8 +1,8 @@
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DescribeVolumesCommand, type EC2Client } from '@aws-sdk/client-ec2';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { stringify } from 'yaml';
+import { parseAllDocuments, stringify } from 'yaml';
 import type { Drill } from '../../src/engine/drill.js';
 import { startAttacher, type Attacher } from '../components/attacher.js';
 import { startAwsProxy, type AwsProxy } from '../components/aws-proxy.js';
@@ -61,14 +61,14 @@ suite('a drill that swaps the EBS volume of a workload', () => {
     await moto?.stop();
   });
 
-  const documents = async (): Promise<void> => {
+  const documents = async (kubeconfig = cluster.kubeconfig): Promise<void> => {
     const tag = drillTag;
     const environment = {
       apiVersion: 'muster/v1',
       kind: 'Environment',
       metadata: { name: 'eks-staging' },
       connections: {
-        cluster: { kind: 'kubernetes', role: 'target', provision: 'kubeconfig', with: { kubeconfig: cluster.kubeconfig, context: cluster.context, namespace: at.namespace, uid: cluster.uid } },
+        cluster: { kind: 'kubernetes', role: 'target', provision: 'kubeconfig', with: { kubeconfig, context: cluster.context, namespace: at.namespace, uid: cluster.uid } },
         aws: { kind: 'aws', role: 'target', provision: 'aws', with: { account, region, tag } },
       },
       endpoints: { app: { provision: 'existing', to: 'cluster', host: '127.0.0.1', port: service.port } },
@@ -148,14 +148,31 @@ suite('a drill that swaps the EBS volume of a workload', () => {
     return { steps: judged.drill.steps.find(({ id }) => id === 'canary')?.status };
   };
 
-  it('is refused where it does what the published procedure says: the plan shows the rejection of the API server, and the step type that works', async () => {
-    await copyFile(join(root, 'test/drills/fixtures/published-volume-patch.yaml'), join(folder, 'runbook.yaml'));
-    const set = ['--set', `name=${at.name}`, '--set', `persistentVolume=${at.volumeName}`, '--set', `volume=${at.replacement}`];
-    const planned = await muster(folder, ['plan', 'runbook.yaml', '--env', 'environment.yaml', ...set], { env: env() });
-    expect(planned.stdout.replaceAll(/\s+/g, ' ')).toMatch(/spec.persistentvolumesource: Forbidden: .*immutable after creation.*pv\.swap/);
-    const { code, stderr } = await muster(folder, ['run', 'runbook.yaml', '--env', 'environment.yaml', '--evidence-dir', 'evidence', ...set], { env: env() });
-    expect(code, stderr).toBe(3);
-    expect(stderr).toContain('pv.swap');
+  it('leaves the restored volume in place where that was asked for, until it is cleaned up', async () => {
+    const kept = await drilled(['--keep']);
+    expect(kept.code, kept.stderr).toBe(0);
+    expect(handleOf(await behind(cluster, at))).not.toBe(at.original);
+    expect(await ready(cluster, at, 'StatefulSet')).toBe(1);
+    const cleaned = await muster(folder, ['cleanup', kept.runId ?? ''], { env: env() });
+    expect(cleaned.code, cleaned.stderr).toBe(0);
+    await asBefore();
+  });
+
+  it('passes under exactly the roles that are printed for it', async () => {
+    const printed = await muster(folder, ['permissions', 'runbook.yaml', '--env', 'environment.yaml', '--only', 'cluster', ...args().slice(6)], { env: env() });
+    expect(printed.code, printed.stderr).toBe(0);
+    const group = '/apis/rbac.authorization.k8s.io/v1';
+    for (const document of parseAllDocuments(printed.stdout)) {
+      const role = document.toJS() as { readonly kind: 'Role' | 'ClusterRole'; readonly metadata: { readonly name: string; readonly namespace?: string } };
+      const { kind, metadata: { name, namespace } } = role;
+      const path = kind === 'ClusterRole' ? `${group}/clusterroles` : `${group}/namespaces/${namespace}/roles`;
+      await cluster.request('POST', path, role);
+      await cluster.request('POST', path.replace(/roles$/, 'rolebindings'), { metadata: { name }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'muster-drill' }] });
+    }
+    await documents(cluster.kubeconfigOf('drill'));
+    const judged = await judge(await drilled());
+    expect(judged.drill.reasons).toEqual([]);
+    expect(judged.code).toBe(0);
     await asBefore();
   });
 

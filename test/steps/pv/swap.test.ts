@@ -175,6 +175,26 @@ suite('the volume of a workload', () => {
     await untouched(here);
   });
 
+  it('is swapped with its autoscaler paused, which goes on after the drill', async () => {
+    const here = await somewhere();
+    // KEDA's kind as the API server needs it; nothing acts on it here.
+    const names = { plural: 'scaledobjects', singular: 'scaledobject', kind: 'ScaledObject', listKind: 'ScaledObjectList' };
+    const version = { name: 'v1alpha1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } };
+    await cluster.request('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', { metadata: { name: 'scaledobjects.keda.sh' }, spec: { group: 'keda.sh', scope: 'Namespaced', names, versions: [version] } });
+    const path = `/apis/keda.sh/v1alpha1/namespaces/${here.namespace}/scaledobjects`;
+    await expect.poll(() => cluster.request('POST', path, { apiVersion: 'keda.sh/v1alpha1', kind: 'ScaledObject', metadata: { name: 'db' }, spec: { scaleTargetRef: { name: 'db' } } }).then(() => true, () => false), soon).toBe(true);
+    const paused = async () => (await cluster.request('GET', `${path}/db`)).metadata.annotations?.['autoscaling.keda.sh/paused'];
+    await withEnv(moto.env, async () => {
+      const context = await contextOn(cluster, here);
+      await expect(run(swap, input(here), context)).rejects.toMatchObject({ code: 'not-paused', message: expect.stringContaining(`ScaledObject ${here.namespace}/db`) });
+      await run(swap, input(here, { pause: ['keda'] }), context);
+      expect(await paused()).toBe('true');
+      await cleanUp(context, swap);
+    });
+    expect(await paused()).toBeUndefined();
+    await asBefore(here);
+  });
+
   it('of a database cluster is never swapped: it is recovered', async () => {
     const here = await somewhere();
     await cluster.request('PATCH', `/api/v1/namespaces/${here.namespace}/persistentvolumeclaims/${here.claim}`, { metadata: { labels: { 'cnpg.io/cluster': 'orders' } } });

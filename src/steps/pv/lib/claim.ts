@@ -1,5 +1,6 @@
 import type { KubernetesCluster, KubernetesObject, Manifest } from '../../../clients/kubernetes/port.js';
 import { StepError } from '../../../engine/errors.js';
+import { runLabel, runMark } from '../../../engine/mark.js';
 import { gibOf, listAt, recordAt, textAt } from './fields.js';
 
 export const ebsDriver = 'ebs.csi.aws.com';
@@ -77,7 +78,7 @@ export function claimManifest(claim: KubernetesObject, volumeName: string): Mani
 
 /** Both with the label of the run; the volume of another name leads to `handle`. */
 export function swappedManifests({ claim, volume }: Claimed, { name, handle, zone, runId }: { readonly name: string; readonly handle: string; readonly zone: string; readonly runId: string }): { readonly volume: Manifest; readonly claim: Manifest } {
-  const mark = { 'muster.dev/run': runId };
+  const mark = { [runLabel]: runMark(runId) };
   const before = volumeManifest(volume);
   // The provisioner deletes only what it made itself; this volume is the drill's.
   const csi = { ...recordAt(before, 'spec', 'csi'), volumeHandle: handle };
