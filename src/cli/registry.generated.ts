@@ -34,6 +34,7 @@ const steps: Record<string, () => Promise<StepDefinition>> = {
   'k8s.logs': async () => (await import('../steps/k8s/logs.js')).step,
   'k8s.patch': async () => (await import('../steps/k8s/patch.js')).step,
   'k8s.placement': async () => (await import('../steps/k8s/placement.js')).step,
+  'k8s.release': async () => (await import('../steps/k8s/release.js')).step,
   'k8s.scale': async () => (await import('../steps/k8s/scale.js')).step,
   'k8s.wait': async () => (await import('../steps/k8s/wait.js')).step,
   'manual': async () => (await import('../steps/general/manual.js')).step,

@@ -53,7 +53,7 @@ export async function startShop(cluster: Cluster, namespace: string, { replicas 
         metadata: { name: 'shop', sandbox: true },
         connections: { cluster: { kind: 'kubernetes', role: 'source', provision: 'kubeconfig', with: { kubeconfig, context: cluster.context, namespace, uid: cluster.uid } } },
         endpoints: { app: { provision: 'existing', host: ingress.host, port: ingress.port } },
-        boundary: { hosts: [`${ingress.host}:${ingress.port}`], kubernetes: [{ context: cluster.context, uid: cluster.uid, namespaces: [namespace], cluster: ['nodes'] }] },
+        boundary: { hosts: [`${ingress.host}:${ingress.port}`], kubernetes: [{ context: cluster.context, uid: cluster.uid, namespaces: [namespace], cluster: ['nodes', 'persistentvolumes', 'volumeattachments.storage.k8s.io'] }] },
         runbooks: 'any',
         stableFor: '1s',
       };
