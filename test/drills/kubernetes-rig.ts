@@ -1,12 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse, stringify } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import { startIngress, type Ingress } from '../components/kubernetes/ingress.js';
-import type { Cluster } from '../components/kubernetes/index.js';
+import type { Cluster, KubernetesObject } from '../components/kubernetes/index.js';
 import { deployment, disruptionBudget, service } from '../components/kubernetes/objects.js';
 import { until } from '../components/kubernetes/programs.js';
 import type { Environment, Runbook } from '../../src/engine/documents.js';
-import { drill, root, run, type Drilled, type DrillOptions, type Judged } from './harness.js';
+import { drill, muster, root, run, scratch, type Drilled, type DrillOptions, type Judged } from './harness.js';
 
 /** A service of a namespace of its own: the Deployment `web` with a budget, and the stand-in ingress that leads to it. */
 export interface Shop {
@@ -20,6 +20,8 @@ export interface Shop {
   drill(runbook: string, options?: ShopDrill): Promise<Judged>;
   /** The same without expecting one. */
   run(runbook: string, options?: ShopDrill): Promise<Drilled>;
+  /** What `muster permissions` prints for it on the cluster: the objects of its documents. */
+  rights(runbook: string, options?: ShopDrill): Promise<readonly KubernetesObject[]>;
   stop(): Promise<void>;
 }
 
@@ -73,6 +75,15 @@ export async function startShop(cluster: Cluster, namespace: string, { replicas 
     patch: (body) => request('PATCH', `${deployments}/web`, body),
     drill: (runbook, given = {}) => drill(options(runbook, given)),
     run: (runbook, given = {}) => run(options(runbook, given)),
+    async rights(runbook, given = {}) {
+      const { documents, set = {} } = options(runbook, given);
+      const folder = await scratch();
+      const [steps = '', environment = ''] = (await documents?.(folder)) ?? [];
+      const values = Object.entries(set).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+      const { code, stdout, stderr } = await muster(folder, ['permissions', steps, '--env', environment, '--only', 'cluster', ...values]);
+      if (code !== 0) throw new Error(stderr);
+      return parseAllDocuments(stdout).flatMap((document) => (document.contents === null ? [] : [document.toJS() as KubernetesObject]));
+    },
     async stop() {
       await ingress.stop();
       await request('DELETE', `/api/v1/namespaces/${namespace}`);
