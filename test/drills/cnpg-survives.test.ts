@@ -1,0 +1,63 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { requireComponent } from '../components/index.js';
+import { kubernetesComponent } from '../components/kubernetes/index.js';
+import { openStage, type Stage } from './cnpg.js';
+import { before, drill, removeFolders, scratch } from './harness.js';
+
+const describe = await requireComponent(kubernetesComponent);
+
+describe('the loss of a primary with synchronous replication', () => {
+  let stage: Stage;
+
+  beforeAll(async () => {
+    stage = await openStage({ synchronous: 1 });
+  }, 180_000);
+
+  afterAll(async () => {
+    await stage?.stop();
+    await removeFolders();
+  });
+
+  it('loses no acknowledged row, though a replica had stopped receiving', async () => {
+    const gate = join(await scratch(), 'gate');
+    const { drill: result, codes } = await drill(
+      stage.drill('cnpg-failover', {
+        runbook: (runbook) => {
+          Object.assign(runbook.probes?.['ledger']?.with ?? {}, { every: '20ms' });
+          before(runbook, 'lose-primary', { id: 'gate', phase: 'inject', uses: 'exec', with: { argv: ['sh', '-c', 'until [ -e "$0" ]; do sleep 0.05; done', gate], effect: 'read' }, timeout: '2m' });
+        },
+        environment: (environment) => (environment.boundary.commands = ['sh']),
+        beside: async (live) => {
+          await live.until((event) => event.type === 'step.started' && event.step === 'gate');
+          await stage.cnpg.control.freezeReceivers(stage.cnpg.cluster, ['app-db-2']);
+          await writeFile(gate, '');
+        },
+      }),
+    );
+    expect(codes).toEqual([]);
+    expect(result.rpo).toMatchObject({ status: 'met', lost: 0 });
+    expect(result.failovers).toMatchObject([{ from: 'app-db-1', to: 'app-db-3' }]);
+    await stage.cnpg.healthy();
+  });
+
+  it('is followed to its end while the API server is restarted in its middle', async () => {
+    const { own } = stage.kubernetes;
+    // A cluster of others has no API server of ours to restart.
+    if (own === null) return;
+    await stage.cnpg.control.set({ slow: { election: 2_000, rejoin: 1_000 } });
+    const { drill: result, codes, events } = await drill(
+      stage.drill('cnpg-failover', {
+        beside: async (live) => {
+          await live.until((event) => event.type === 'step.finished' && event.step === 'noticed');
+          await own.restartApiServer();
+        },
+      }),
+    );
+    expect(codes).toEqual([]);
+    expect(result.verdict).toBe('passed');
+    expect(events.filter(({ type }) => type === 'step.attempt-failed')).toEqual([]);
+    expect(result.failovers?.[0]?.to).not.toBe(result.failovers?.[0]?.from);
+  });
+});
