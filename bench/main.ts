@@ -9,6 +9,7 @@ const benches: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   exec: async () => (await import('./exec.js')).exec(),
   plan: async () => (await import('./plan.js')).plan(),
   drill: async () => (await import('./drill.js')).drill(),
+  rebuild: async () => (await import('./rebuild.js')).rebuild(),
   memory: async () => (await import('./memory.js')).memory(),
   verify: async () => (await import('./verify.js')).verify(),
   history: async () => (await import('./history.js')).history(),

@@ -61,6 +61,8 @@ export function plainProgress(plan: Plan, stream: { write(text: string): unknown
       case 'unit.finished': {
         const { unit, started, ended, result, reason } = event.data;
         const said = reason === null ? result : `${result}: ${reason}`;
+        // That a unit was planned says nothing yet.
+        if (view?.step.effect === 'read' && result === 'succeeded' && reason === null) return;
         line(event, `    ${padEnd(visible(unit), 18)} ${result === 'succeeded' && reason === null ? style.dim(said) : style.warn(visible(said))} ${style.dim(formatDuration(Math.max(0, Date.parse(ended) - Date.parse(started))))}`);
         return;
       }

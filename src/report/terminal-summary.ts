@@ -28,7 +28,7 @@ export function summary(drill: Drill, places: SummaryPlaces, style: Style): stri
   out.push(style.dim(row('', 'achieved', 'target', '')));
   out.push(row('RTO', figure(drill.rto.valueMs), target(drill.rto.objectiveMs), status(drill.rto, style)));
   const lost = drill.rpo.lost === null ? '' : ` ${style.dim(`(${drill.rpo.lost} acknowledged ${drill.rpo.lost === 1 ? 'row' : 'rows'} lost)`)}`;
-  out.push(row('RPO', figure(drill.rpo.valueMs), target(drill.rpo.objectiveMs), status(drill.rpo, style) + lost));
+  out.push(row('RPO', figure(drill.rpo.valueMs), drill.rpo.basis === 'code' && drill.rpo.objectiveMs === 0 ? 'as in code' : target(drill.rpo.objectiveMs), status(drill.rpo, style) + lost));
   if (drill.rto.title !== 'recovery time') out.push(`  RTO is: ${visible(drill.rto.title)}`);
   if (drill.rto.waitingMs > 0) out.push(style.dim(`  of it people waited ${formatDuration(drill.rto.waitingMs)}`));
   if (drill.notProved.length > 0) out.push('', style.dim('  What this drill did not prove'));

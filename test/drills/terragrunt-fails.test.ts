@@ -123,4 +123,20 @@ suite('a rebuild that does not pass', () => {
     expectNothingLeft(judged);
     expect(judged.drill.verdict).not.toBe('passed');
   });
+
+  test('code whose states lie outside the boundary is refused before anything is built', async () => {
+    const judged = await drill(
+      estate.drill({
+        runbook: small,
+        code(folder) {
+          smallCode(folder);
+          const file = join(folder, 'root.hcl');
+          writeFileSync(file, readFileSync(file, 'utf8').replace('key                         = "estate/', 'key                         = "production/'));
+        },
+        environment: (environment) => (environment.boundary.buckets = [`${bucket}/estate`]),
+      }),
+    );
+    expect(judged.why('step-failed')).toMatch(/refused to reach s3:\/\/drill-states\/production\/\w+\/terraform.tfstate \(read\): it is outside the boundary/);
+    expect(judged.of('unit.running').filter(({ step }) => step === 'build')).toEqual([]);
+  });
 });

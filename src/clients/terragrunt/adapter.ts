@@ -11,6 +11,7 @@ import { failure } from '../terraform/errors.js';
 import { announcedLocks, notThatLock } from '../terraform/locks.js';
 import { stateFacts, type StateFacts } from '../terraform/state.js';
 import { versionOf } from '../terraform/adapter.js';
+import { backendsIn } from './backends.js';
 import { codeOf } from './code.js';
 import { stackOf, type TerragruntDetails } from './details.js';
 import { draftFolder, keepPlan, planFolder, savedPlan } from './plans.js';
@@ -117,6 +118,8 @@ export function terragruntPort(scope: Scope, world: World, shared: TerragruntSha
         const command = ['plan', '-detailed-exitcode', '-no-color', ...(request.destroy ? ['-destroy'] : []), ...request.targets.map((target) => `-target=${target}`)];
         const { runs, exitCode, stderr } = await runAll(connection, { report: draft.report, flags: ['--out-dir', draft.out, '--json-out-dir', draft.json], units: request.units, command, effect: 'read', env: request.env, how }, signal);
         refuseFailures('plan', runs, exitCode, stderr);
+        // Nothing is applied to a state outside the boundary: where the code really leads shows in the working copies.
+        for (const { bucket, key } of await backendsIn(join(work, 'cache'))) await scope.access({ kind: 'bucket', connection, bucket, key }, 'read');
         const planned = runs.filter(({ result, reason }) => result === 'succeeded' && reason !== 'error ignored').map(({ unit }) => unit);
         return { plan: await keepPlan(work, draft, request, planned, units, code), runs, units };
       } finally {
