@@ -45,11 +45,11 @@ export const provisioner = defineProvisioner({
     return [{ id: 'tool', result: 'passed', detail: `${tool.name} ${tool.version} at ${tool.program} (${binary})` }];
   },
   async provision(given, ctx) {
-    const { command, ...rest } = await placed(given, ctx.runbookDir);
-    const { name, version } = await versionOf(ctx.ports.process, command, rest.directory, ctx.signal);
+    const { program, ...rest } = await placed(given, ctx.runbookDir);
+    const { name, version } = await versionOf(ctx.ports.process, program, rest.directory, ctx.signal);
     checkVersion(name, version);
     const work = await workFolder(ctx);
-    const details = { ...rest, command, tool: name, version, work } satisfies TerraformDetails;
+    const details = { ...rest, program, tool: name, version, work } satisfies TerraformDetails;
     await initialise(given, details, ctx);
     return details;
   },
@@ -58,9 +58,9 @@ export const provisioner = defineProvisioner({
 async function placed({ directory, binary = 'terraform', workspace, env = {}, secretEnv = [], mayDestroy = [] }: Input, runbookDir: string) {
   const folder = resolve(runbookDir, directory);
   if ((await stat(folder).catch(() => undefined))?.isDirectory() !== true) throw new StepError('no-infrastructure-code', `there is no folder ${folder}`);
-  const command = await findProgram(binary, '/');
-  if (command === undefined) throw new StepError('command-not-found', `there is no program ${binary}`, { hint: 'Install Terraform or OpenTofu, or give its absolute path as `binary`.' });
-  return { command, directory: folder, env, secretEnv, mayDestroy, ...(workspace === undefined ? {} : { workspace }) };
+  const program = await findProgram(binary, '/');
+  if (program === undefined) throw new StepError('command-not-found', `there is no program ${binary}`, { hint: 'Install Terraform or OpenTofu, or give its absolute path as `binary`.' });
+  return { program, directory: folder, env, secretEnv, mayDestroy, ...(workspace === undefined ? {} : { workspace }) };
 }
 
 /** It goes with the run. Plans and logs may hold what Terraform treats as secret: nobody else may enter. */
@@ -71,7 +71,7 @@ async function workFolder(ctx: ProvisionContext): Promise<string> {
   return work;
 }
 
-async function initialise({ backendConfig }: Input, { command, directory, work, workspace, env, secretEnv }: TerraformDetails & { readonly work: string }, ctx: ProvisionContext): Promise<void> {
+async function initialise({ backendConfig }: Input, { program, directory, work, workspace, env, secretEnv }: TerraformDetails & { readonly work: string }, ctx: ProvisionContext): Promise<void> {
   const args = ['init', '-input=false', '-no-color', '-lockfile=readonly'];
   if (backendConfig !== undefined) {
     const file = join(work, 'backend.tfbackend.json');
@@ -79,5 +79,5 @@ async function initialise({ backendConfig }: Input, { command, directory, work, 
     args.push(`-backend-config=${file}`);
   }
   const child = { ...env, TF_DATA_DIR: join(work, 'data'), ...(workspace === undefined ? {} : { TF_WORKSPACE: workspace }) };
-  await runTool(ctx.ports.process, { program: command, args, cwd: directory, effect: 'read', env: child, secretEnv, onLine: (line) => ctx.log(line) }, ctx.signal);
+  await runTool(ctx.ports.process, { program, args, cwd: directory, effect: 'read', env: child, secretEnv, onLine: (line) => ctx.log(line) }, ctx.signal);
 }

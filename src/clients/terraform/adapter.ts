@@ -47,7 +47,7 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
     const ended = runTool(
       process,
       {
-        program: details.command,
+        program: details.program,
         args,
         cwd: details.directory,
         effect,
@@ -99,8 +99,8 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
     code: (connection) => codeFacts(detailsOf(connection).directory),
     mayDestroy: (connection) => detailsOf(connection).mayDestroy,
     async tool(connection) {
-      const { command, directory } = detailsOf(connection);
-      return { program: command, ...(await versionOf(process, command, directory, scope.signal)) };
+      const { program, directory } = detailsOf(connection);
+      return { program, ...(await versionOf(process, program, directory, scope.signal)) };
     },
     async backend(connection) {
       const { work, workspace } = workOf(connection);

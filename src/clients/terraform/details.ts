@@ -5,8 +5,8 @@ import type { World, WorldConnection } from '../../engine/world.js';
 export interface TerraformDetails {
   readonly tool: 'terraform' | 'opentofu';
   readonly version: string;
-  /** Absolute path of the program; the guard lets the connection run it. */
-  readonly command: string;
+  /** Absolute path of the program, which boundary.commands must list. */
+  readonly program: string;
   /** Absolute folder of the root module. */
   readonly directory: string;
   /** The run's own folder: TF_DATA_DIR, saved plans and logs. Absent where the run has not made it yet. */
@@ -29,5 +29,5 @@ export function infrastructureOf(world: World, name: string): WorldConnection & 
 }
 
 function isDetails(details: unknown): details is TerraformDetails {
-  return typeof details === 'object' && details !== null && 'command' in details && 'directory' in details && 'tool' in details && 'mayDestroy' in details && !('terragrunt' in details);
+  return typeof details === 'object' && details !== null && 'program' in details && 'directory' in details && 'tool' in details && 'mayDestroy' in details && !('terragrunt' in details);
 }

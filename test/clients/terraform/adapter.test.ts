@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { terraformOnMoto } from '../../components/terraform/index.js';
@@ -74,4 +74,46 @@ describe('terraform on moto', { timeout: 120_000 }, () => {
       await port.plan(name, {}, marked(), signal);
     });
   }
+
+  for (const table of [undefined, 'locks']) {
+    const name = table === undefined ? 'killed-lockfile' : 'killed-locktable';
+    test(`removes the lock of a command of ours that was killed, and none but that (${name})`, async () => {
+      await rig.infrastructure(name, table === undefined ? {} : { table });
+      const { port } = rig;
+      const plan = await port.plan(name, { vars: { release: 'slow' } }, marked(), signal);
+      const { mark } = marked();
+      let started: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (started = resolve));
+      const applying = port.apply(name, plan.sha256, 'modify', { mark, onProgress: ({ kind }) => void (kind === 'started' && started()) }, signal).catch((error: unknown) => error);
+      await held;
+      for (const pid of processesWith(`MUSTER_MARK=${mark}`)) process.kill(pid, 'SIGKILL');
+      await applying;
+      await expect(port.plan(name, {}, marked(), signal)).rejects.toMatchObject({ code: 'state-locked' });
+      await port.release(name, 'another-mark', signal);
+      await expect(port.plan(name, {}, marked(), signal)).rejects.toMatchObject({ code: 'state-locked' });
+      await port.release(name, mark, signal);
+      await port.plan(name, {}, marked(), signal);
+      // Twice is once.
+      await port.release(name, mark, signal);
+    });
+  }
+
+  test('looks at production without its lock', async () => {
+    await rig.infrastructure('live', {}, {}, 'production');
+    const { port } = rig;
+    const mark = marked();
+    const plan = await port.plan('live', {}, mark, signal);
+    expect(plan.facts.counts.create).toBe(3);
+    expect(readFileSync(join(String(rig.world.connections.get('live')?.details['work']), `${mark.mark}.log`), 'utf8')).not.toMatch(/lock remote state/i);
+  });
 });
+
+function processesWith(variable: string): number[] {
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(variable);
+    } catch {
+      return false;
+    }
+  }).map(Number);
+}

@@ -22,7 +22,7 @@ export interface Rig {
   /** Code, data directories and everything else of this rig. */
   readonly folder: string;
   /** Writes code, commits it and provisions the connection `name`. */
-  infrastructure(name: string, code?: Partial<CodeOptions>, input?: Record<string, unknown>): Promise<{ readonly directory: string; readonly key: string }>;
+  infrastructure(name: string, code?: Partial<CodeOptions>, input?: Record<string, unknown>, role?: 'production' | 'source' | 'target'): Promise<{ readonly directory: string; readonly key: string }>;
   /** Terraform as a colleague runs it, in the code of a connection. */
   byHand(name: string, ...args: string[]): Promise<string>;
   stop(): Promise<void>;
@@ -49,7 +49,7 @@ export async function startRig(): Promise<Rig> {
     world,
     folder,
     port: infrastructurePort(scope, world, infrastructureShared(), children),
-    async infrastructure(name, code = {}, input = {}) {
+    async infrastructure(name, code = {}, input = {}, role = 'target') {
       const key = `${name}/terraform.tfstate`;
       const directory = writeCode(join(folder, name), { bucket: 'states', key, ...code });
       directories.set(name, directory);
@@ -58,12 +58,12 @@ export async function startRig(): Promise<Rig> {
       const details = await provisioner.provision(
         { directory, ...input },
         {
-          runId: 'run-1', signal, ports, clock: systemClock(), log: () => undefined, connection: name, role: 'target', workDir, runbookDir: folder,
+          runId: 'run-1', signal, ports, clock: systemClock(), log: () => undefined, connection: name, role, workDir, runbookDir: folder,
           secret: () => undefined,
           defer: () => Promise.resolve({ confirm: () => Promise.resolve(), done: () => Promise.resolve() }),
         },
       );
-      world.apply({ type: 'connection.provisioned', data: { connection: name, kind: 'infrastructure', role: 'target', provision: 'terraform', details } });
+      world.apply({ type: 'connection.provisioned', data: { connection: name, kind: 'infrastructure', role, provision: 'terraform', details } });
       return { directory, key: code.key ?? key };
     },
     async byHand(name, ...args) {
