@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["volume","zone","persistentVolume","sizeGiB","volumeType","fsType"],"properties":{"volume":{"type":"string"},"zone":{"type":"string"},"persistentVolume":{"type":"string"},"sizeGiB":{"type":"number"},"volumeType":{"type":"string"},"fsType":{"type":["string","null"]}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["volume","zone","persistentVolume","sizeGiB","volumeSizeGiB","volumeType","fsType"],"properties":{"volume":{"type":"string"},"zone":{"type":"string"},"persistentVolume":{"type":"string"},"sizeGiB":{"type":"number","description":"Of the claim"},"volumeSizeGiB":{"type":"integer","description":"Of the EBS volume: what is made in its place must not be smaller"},"volumeType":{"type":"string"},"fsType":{"type":["string","null"]}},"additionalProperties":false};
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -55,8 +55,8 @@ vErrors.push(err3);
 }
 errors++;
 }
-if(data.volumeType === undefined){
-const err4 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "volumeType"},message:"must have required property '"+"volumeType"+"'"};
+if(data.volumeSizeGiB === undefined){
+const err4 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "volumeSizeGiB"},message:"must have required property '"+"volumeSizeGiB"+"'"};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -65,8 +65,8 @@ vErrors.push(err4);
 }
 errors++;
 }
-if(data.fsType === undefined){
-const err5 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "fsType"},message:"must have required property '"+"fsType"+"'"};
+if(data.volumeType === undefined){
+const err5 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "volumeType"},message:"must have required property '"+"volumeType"+"'"};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -75,9 +75,8 @@ vErrors.push(err5);
 }
 errors++;
 }
-for(const key0 in data){
-if(!((((((key0 === "volume") || (key0 === "zone")) || (key0 === "persistentVolume")) || (key0 === "sizeGiB")) || (key0 === "volumeType")) || (key0 === "fsType"))){
-const err6 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
+if(data.fsType === undefined){
+const err6 = {instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: "fsType"},message:"must have required property '"+"fsType"+"'"};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -86,10 +85,9 @@ vErrors.push(err6);
 }
 errors++;
 }
-}
-if(data.volume !== undefined){
-if(typeof data.volume !== "string"){
-const err7 = {instancePath:instancePath+"/volume",schemaPath:"#/properties/volume/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key0 in data){
+if(!(((((((key0 === "volume") || (key0 === "zone")) || (key0 === "persistentVolume")) || (key0 === "sizeGiB")) || (key0 === "volumeSizeGiB")) || (key0 === "volumeType")) || (key0 === "fsType"))){
+const err7 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -99,9 +97,9 @@ vErrors.push(err7);
 errors++;
 }
 }
-if(data.zone !== undefined){
-if(typeof data.zone !== "string"){
-const err8 = {instancePath:instancePath+"/zone",schemaPath:"#/properties/zone/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.volume !== undefined){
+if(typeof data.volume !== "string"){
+const err8 = {instancePath:instancePath+"/volume",schemaPath:"#/properties/volume/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -111,9 +109,9 @@ vErrors.push(err8);
 errors++;
 }
 }
-if(data.persistentVolume !== undefined){
-if(typeof data.persistentVolume !== "string"){
-const err9 = {instancePath:instancePath+"/persistentVolume",schemaPath:"#/properties/persistentVolume/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.zone !== undefined){
+if(typeof data.zone !== "string"){
+const err9 = {instancePath:instancePath+"/zone",schemaPath:"#/properties/zone/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -123,10 +121,9 @@ vErrors.push(err9);
 errors++;
 }
 }
-if(data.sizeGiB !== undefined){
-let data3 = data.sizeGiB;
-if(!((typeof data3 == "number") && (isFinite(data3)))){
-const err10 = {instancePath:instancePath+"/sizeGiB",schemaPath:"#/properties/sizeGiB/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(data.persistentVolume !== undefined){
+if(typeof data.persistentVolume !== "string"){
+const err10 = {instancePath:instancePath+"/persistentVolume",schemaPath:"#/properties/persistentVolume/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -136,9 +133,10 @@ vErrors.push(err10);
 errors++;
 }
 }
-if(data.volumeType !== undefined){
-if(typeof data.volumeType !== "string"){
-const err11 = {instancePath:instancePath+"/volumeType",schemaPath:"#/properties/volumeType/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data.sizeGiB !== undefined){
+let data3 = data.sizeGiB;
+if(!((typeof data3 == "number") && (isFinite(data3)))){
+const err11 = {instancePath:instancePath+"/sizeGiB",schemaPath:"#/properties/sizeGiB/type",keyword:"type",params:{type: "number"},message:"must be number"};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -148,10 +146,10 @@ vErrors.push(err11);
 errors++;
 }
 }
-if(data.fsType !== undefined){
-let data5 = data.fsType;
-if((typeof data5 !== "string") && (data5 !== null)){
-const err12 = {instancePath:instancePath+"/fsType",schemaPath:"#/properties/fsType/type",keyword:"type",params:{type: schema31.properties.fsType.type},message:"must be string,null"};
+if(data.volumeSizeGiB !== undefined){
+let data4 = data.volumeSizeGiB;
+if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
+const err12 = {instancePath:instancePath+"/volumeSizeGiB",schemaPath:"#/properties/volumeSizeGiB/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -161,14 +159,39 @@ vErrors.push(err12);
 errors++;
 }
 }
-}
-else {
-const err13 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data.volumeType !== undefined){
+if(typeof data.volumeType !== "string"){
+const err13 = {instancePath:instancePath+"/volumeType",schemaPath:"#/properties/volumeType/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err13];
 }
 else {
 vErrors.push(err13);
+}
+errors++;
+}
+}
+if(data.fsType !== undefined){
+let data6 = data.fsType;
+if((typeof data6 !== "string") && (data6 !== null)){
+const err14 = {instancePath:instancePath+"/fsType",schemaPath:"#/properties/fsType/type",keyword:"type",params:{type: schema31.properties.fsType.type},message:"must be string,null"};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+}
+else {
+const err15 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
 }
 errors++;
 }

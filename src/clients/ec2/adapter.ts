@@ -6,7 +6,7 @@ import type { World } from '../../engine/world.js';
 import { awsCodeOf, isNotFound } from '../aws/errors.js';
 import { AwsCalls, type AwsShared } from '../aws/shared.js';
 import { commandOf, effectOf, madeBy, volumeBefore } from './changes.js';
-import { snapshotOf, tagsOf, volumeOf } from './convert.js';
+import { snapshotOf, tagsOf, unreadable, volumeOf } from './convert.js';
 import type { Ec2, Ec2Change, Ec2Port, Instance, Snapshot, Tags, Volume } from './port.js';
 import { runTag } from './tags.js';
 
@@ -34,12 +34,15 @@ function ec2Of(connection: string, calls: AwsCalls, scope: Scope): Ec2 {
   const describeVolumes = (input: sdk.DescribeVolumesCommandInput): Promise<Volume[]> =>
     pages(async (NextToken) => {
       const { Volumes, NextToken: next } = await read('DescribeVolumes', (client, module, abortSignal) => client.send(new module.DescribeVolumesCommand({ ...input, ...(NextToken === undefined ? {} : { NextToken }) }), { abortSignal }));
-      return { items: (Volumes ?? []).map(volumeOf), next };
+      // An empty set is told apart from an answer that holds none: nobody deleted what another endpoint does not know.
+      if (Volumes === undefined) throw unreadable('DescribeVolumes');
+      return { items: Volumes.map(volumeOf), next };
     });
   const describeSnapshots = (input: sdk.DescribeSnapshotsCommandInput): Promise<Snapshot[]> =>
     pages(async (NextToken) => {
       const { Snapshots, NextToken: next } = await read('DescribeSnapshots', (client, module, abortSignal) => client.send(new module.DescribeSnapshotsCommand({ ...input, ...(NextToken === undefined ? {} : { NextToken }) }), { abortSignal }));
-      return { items: (Snapshots ?? []).map(snapshotOf), next };
+      if (Snapshots === undefined) throw unreadable('DescribeSnapshots');
+      return { items: Snapshots.map(snapshotOf), next };
     });
   const volume = async (id: string): Promise<Volume | undefined> => (await orNothing(() => describeVolumes({ VolumeIds: [id] })))?.find((found) => found.id === id && found.state !== 'deleted');
 

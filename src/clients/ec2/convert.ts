@@ -45,6 +45,7 @@ export function tagList(tags: Tags): sdk.Tag[] {
   return Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
 }
 
-function unreadable(action: string): StepError {
+/** The answer lacks what every answer of EC2 holds. */
+export function unreadable(action: string): StepError {
   return new StepError('aws-not-supported', `ec2:${action} answered without what every answer holds`, { hint: 'Is this endpoint EC2?' });
 }

@@ -12,7 +12,7 @@ export const step = defineStep({
   type: 'pv.inspect',
   summary: 'Says which EBS volume is behind a claim, and where it is.',
   input: Type.Object({ ...where, claim: Claim }, strict),
-  output: Type.Object({ volume: Type.String(), zone: Type.String(), persistentVolume: Type.String(), sizeGiB: Type.Number(), volumeType: Type.String(), fsType: nullable(Type.String()) }, strict),
+  output: Type.Object({ volume: Type.String(), zone: Type.String(), persistentVolume: Type.String(), sizeGiB: Type.Number({ description: 'Of the claim' }), volumeSizeGiB: Type.Integer({ description: 'Of the EBS volume: what is made in its place must not be smaller' }), volumeType: Type.String(), fsType: nullable(Type.String()) }, strict),
   effect: 'read',
   changes: () => [],
   permissions(input) {
@@ -28,8 +28,8 @@ export const step = defineStep({
   async run({ kubernetes, aws, namespace, claim }, ctx) {
     const cluster = ctx.ports.kubernetes.cluster(kubernetes);
     const { handle, volume, sizeGiB, fsType } = await readClaim(cluster, namespace ?? cluster.namespace, claim);
-    const { zone, type } = await volumeThere(ctx.ports.ec2.of(aws), handle);
+    const { zone, type, sizeGiB: volumeSizeGiB } = await volumeThere(ctx.ports.ec2.of(aws), handle);
     ctx.log(`${claim}: ${volume.metadata.name}, ${handle} in ${zone}`);
-    return { volume: handle, zone, persistentVolume: volume.metadata.name, sizeGiB, volumeType: type, fsType };
+    return { volume: handle, zone, persistentVolume: volume.metadata.name, sizeGiB, volumeSizeGiB, volumeType: type, fsType };
   },
 });

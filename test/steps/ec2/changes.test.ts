@@ -115,6 +115,23 @@ suite('the watcher of AWS', () => {
     });
   });
 
+  it('does not end a drill where it cannot look between two steps', async () => {
+    const { volume, instance } = await estate(client);
+    await withEnv(through(), async () => {
+      proxy.seen.length = 0;
+      const { running, seen, gaps } = await watched();
+      proxy.meddle(({ action }) => (action === 'DescribeVolumes' ? { status: 200, body: '<nonsense/>' } : undefined));
+      running.stepEnded?.();
+      const asked = () => proxy.seen.filter((action) => action === 'DescribeVolumes').length;
+      await expect.poll(asked).toBe(3);
+      proxy.meddle(undefined);
+      await client.send(new DetachVolumeCommand({ VolumeId: volume, InstanceId: instance }));
+      await running.end(0);
+      expect(seen.map(({ change }) => change)).toEqual(['attachments changed']);
+      expect(gaps).toEqual([]);
+    });
+  });
+
   it('tells a tag of the boundary that somebody put on something', async () => {
     const { volume } = await estate(client, { env: 'shop' });
     await withEnv(moto.env, async () => {

@@ -40,7 +40,7 @@ export class Watched {
     this.#before = await this.#state();
   }
 
-  /** One comparison at a time. An answer that could not be had is made up for by the next. */
+  /** One comparison at a time. An answer that could not be had is made up for by the next; never rejects. */
   look(): Promise<void> {
     this.#looking = this.#looking.then(async () => {
       const since = this.#lookedAt;
@@ -49,7 +49,6 @@ export class Watched {
       try {
         now = await this.#state();
       } catch (error) {
-        if (!(error instanceof StepError)) throw error;
         this.#blind = messageOf(error);
         return;
       }
