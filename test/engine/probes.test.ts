@@ -57,6 +57,13 @@ describe('probes', () => {
   };
   const seqOf = (events: readonly DrillEvent[], holds: (event: DrillEvent) => boolean) => events.find(holds)?.seq ?? Number.NaN;
 
+  it('are healthy for as long as is demanded from the fault on, also where the service never failed', async () => {
+    const { events } = await run(dir, breaking({ fault: 'planned', stableForMs: 300, steps: [{ id: 'fault', uses: 'fixture.fault', phase: 'inject' }, { id: 'last', uses: 'fixture.noop', phase: 'verify' }] }));
+    const [fault, verified] = [seqOf(events, ({ type }) => type === 'fault.sent'), seqOf(events, ({ type }) => type === 'verification.ended')];
+    const after = eventsOf(events, 'probe.sample').filter(({ seq }) => seq > fault && seq < verified);
+    expect(healthyForMs(healthyRun(after.map(({ data }) => data)))).toBeGreaterThanOrEqual(300);
+  });
+
   it('show a healthy state before the fault, then are waited for until health lasts, then read back, then stop', async () => {
     const { result, events } = await run(dir, breaking(), { onEvent: service });
     expect(result.completed).toBe(true);

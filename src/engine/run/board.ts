@@ -32,6 +32,11 @@ export class ProbeBoard {
     for (const watcher of this.#watchers) watcher(probe);
   }
 
+  /** What was healthy until now no longer counts: the fault was sent, or clients were led elsewhere. */
+  beginAnew(): void {
+    for (const [probe, state] of this.#states) this.#states.set(probe, { ...state, run: null });
+  }
+
   /** Resolves after the next sample of `probe`; rejects with the signal's reason. */
   next(probe: string, signal: AbortSignal): Promise<void> {
     return this.#when((seen) => seen === probe, signal);

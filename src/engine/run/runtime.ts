@@ -40,6 +40,7 @@ export function createRuntime(asked: DrillRequest, check: SchemaCheck): Runtime 
   const attribution = new Attribution(binding, watchPolicy(binding.environment));
   const request: DrillRequest = { ...asked, journal: told(asked.journal, (event) => {
     attribution.take(event);
+    if (event.type === 'fault.sent' || event.type === 'endpoint.switched') probes.board.beginAnew();
     if (event.type === 'step.finished' && attribution.declares(event.step ?? '')) watchers.stepEnded();
   }) };
   const { journal, clock, runId, runDir } = request;
@@ -73,6 +74,7 @@ export function createRuntime(asked: DrillRequest, check: SchemaCheck): Runtime 
     world,
     documents: documentsOf(request),
     runbookDir: request.runbookDir,
+    boundary: request.plan.binding.environment.boundary,
     timeoutMs: limits.watchMs,
     graceMs: limits.graceMs,
     log: (watcher, line) => logs.append(`watch:${watcher}`, line),
