@@ -100,6 +100,7 @@ const watchers: Record<string, () => Promise<WatcherDefinition>> = {
   'directory.changes': async () => (await import('../steps/directory/changes.js')).watcher,
   'ec2.changes': async () => (await import('../steps/ec2/changes.js')).watcher,
   'git.changes': async () => (await import('../steps/git/changes.js')).watcher,
+  'k8s.changes': async () => (await import('../steps/k8s/changes.js')).watcher,
   'postgres.changes': async () => (await import('../steps/postgres/changes.js')).watcher,
   'terraform.changes': async () => (await import('../steps/terraform/changes.js')).watcher,
 };

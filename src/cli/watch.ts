@@ -58,6 +58,7 @@ export async function watch({ environment: path, duration }: WatchOptions, io: C
     attribution: new Attribution({ steps: [], probes: [], cleanup: [] }, policy),
     documents: [{ what: 'environment', path: file, sha256: loaded.sha256 }],
     runbookDir: dirname(file),
+    boundary: environment.boundary,
     timeoutMs: 120_000,
     graceMs: 10_000,
     ports: (watcher, signal) => bind(readingScope(`watch:${watcher}`, guard, signal, runId), world),

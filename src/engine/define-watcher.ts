@@ -45,6 +45,8 @@ export interface WatchContext extends BaseContext {
   readonly documents: readonly WatchedDocument[];
   /** The folder that holds the runbook. */
   readonly runbookDir: string;
+  /** `boundary` of the environment: what lies in it is watched. */
+  readonly boundary: Readonly<Record<string, unknown>>;
   observed(observation: Observation): void;
   /** Something could not be seen for a while, or at all. A hole that a clean comparison afterwards closed is no gap. */
   gap(detail: string): void;

@@ -25,6 +25,7 @@ export interface WatcherParts {
   readonly world: WatchContext['world'];
   readonly documents: WatchContext['documents'];
   readonly runbookDir: string;
+  readonly boundary: unknown;
   readonly ports: (watcher: string, signal: AbortSignal) => Ports;
   readonly log: (watcher: string, line: string) => void;
   readonly append: <T extends WatchEvent>(type: T, data: EventDataOf<T>) => Promise<unknown>;
@@ -123,7 +124,7 @@ export class Watchers {
   }
 
   #context(watcher: ReadyWatcher, signal: AbortSignal): WatchContext {
-    const { runId, clock, world, documents, runbookDir, ports, log } = this.parts;
+    const { runId, clock, world, documents, runbookDir, boundary, ports, log } = this.parts;
     const { name } = watcher;
     return {
       runId,
@@ -132,6 +133,7 @@ export class Watchers {
       world,
       documents,
       runbookDir,
+      boundary: typeof boundary === 'object' && boundary !== null ? { ...boundary } : {},
       watcher: name,
       ports: ports(name, signal),
       log: (line) => log(name, line),

@@ -38,7 +38,7 @@ export class Session {
 
   async text(request: Request, signal: AbortSignal = this.scope.signal): Promise<string> {
     return this.#send(request, signal, async (transport) => {
-      const { body, ...answer } = await transport.text(request, signal);
+      const { body, ...answer } = await transport.text({ ...request, runId: this.scope.runId }, signal);
       return { answer, failure: () => Promise.resolve(body), result: body };
     });
   }
@@ -46,7 +46,7 @@ export class Session {
   /** An answer that is read as it comes; only its head is waited for. The reader destroys it. */
   async stream(request: Request, signal: AbortSignal): Promise<IncomingMessage> {
     return this.#send(request, signal, async (transport) => {
-      const response = await transport.send(request, signal);
+      const response = await transport.send({ ...request, runId: this.scope.runId }, signal);
       return { answer: { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] }, failure: () => wholeOf(response), result: response };
     });
   }

@@ -13,6 +13,8 @@ export interface Call {
   readonly body?: unknown;
   readonly contentType?: string;
   readonly accept?: string;
+  /** The run that calls: audit logs tell it from others by it. */
+  readonly runId?: string;
 }
 
 /** The server could not be asked. `sent`: the request may have arrived, so that nobody knows whether it was done. */
@@ -56,7 +58,7 @@ export class Transport {
     const options: RequestOptions = {
       method: call.method,
       agent,
-      headers: { ...headers, accept: call.accept ?? 'application/json', 'user-agent': 'muster', ...(body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json', 'content-length': body.length }) },
+      headers: { ...headers, accept: call.accept ?? 'application/json', 'user-agent': call.runId === undefined ? 'muster' : `muster/${call.runId}`, ...(body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json', 'content-length': body.length }) },
     };
     return new Promise((resolve, reject) => {
       let connected = false;

@@ -41,7 +41,12 @@ export function outsideKubernetes(boundary: readonly KubernetesBoundary[], targe
   return { why: 'cluster-scoped objects must be named in the boundary', allow: line(inside) };
 }
 
-function covers(object: string, { resource, name }: KubernetesTarget, reads: boolean): boolean {
+/** Does an entry of `cluster` name that object? */
+export function namesObject(entry: string, resource: string, name: string): boolean {
+  return covers(entry, { resource, name }, false);
+}
+
+function covers(object: string, { resource, name }: Pick<KubernetesTarget, 'resource' | 'name'>, reads: boolean): boolean {
   const slash = object.indexOf('/');
   const kind = slash === -1 ? object : object.slice(0, slash);
   if (kind !== resource) return false;

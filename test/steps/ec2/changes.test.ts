@@ -39,7 +39,7 @@ suite('the watcher of AWS', () => {
   const through = () => ({ ...moto.env, AWS_ENDPOINT_URL: proxy.endpoint });
   const watch = async (context: Awaited<ReturnType<typeof awsContext>>, world: WatchContext['world']): Promise<Watch> => {
     const [seen, gaps, unseen]: [Observation[], string[], string[]] = [[], [], []];
-    const ctx: WatchContext = { ...context, watcher: 'ec2', world, documents: [], observed: (each) => void seen.push(each), gap: (detail) => void gaps.push(detail), unseen: (detail) => void unseen.push(detail) };
+    const ctx: WatchContext = { ...context, watcher: 'ec2', world, documents: [], observed: (each) => void seen.push(each), gap: (detail) => void gaps.push(detail), boundary: {}, unseen: (detail) => void unseen.push(detail) };
     return { running: await watcher.begin({ every: '1h' }, ctx), seen, gaps, unseen };
   };
   const watched = async (): Promise<Watch & { readonly context: Awaited<ReturnType<typeof awsContext>> }> => {

@@ -1,0 +1,100 @@
+import type { KubernetesCluster, Resource } from '../../../clients/kubernetes/port.js';
+import type { KubernetesDetails } from '../../../clients/kubernetes/details.js';
+import type { Observation, WatchContext } from '../../../engine/define-watcher.js';
+import { messageOf, StepError } from '../../../engine/errors.js';
+import { kubernetesBoundary, namesObject, type KubernetesBoundary } from '../../../engine/guard/kubernetes.js';
+import type { WorldConnection } from '../../../engine/world.js';
+import { AuditLog, ignored } from './watch-audit.js';
+import { WatchedPlace, type Objects } from './watch-place.js';
+
+export interface ClusterInput {
+  readonly audit?: string;
+  readonly kinds?: readonly string[];
+}
+
+/** All of the boundary that lies in the cluster of one connection. */
+export class WatchedCluster {
+  readonly #cluster: KubernetesCluster;
+  readonly #boundary: readonly KubernetesBoundary[];
+  readonly #system: string;
+  readonly #scope: Observation['scope'];
+  readonly #audit: AuditLog | undefined;
+  /** Changes of which the API says nobody: an audit log may explain them. */
+  readonly #unexplained: Observation[] = [];
+  #places: readonly WatchedPlace[] = [];
+
+  constructor(name: string, { role, details }: WorldConnection, private readonly input: ClusterInput, private readonly ctx: WatchContext, private readonly tell: (observation: Observation) => void) {
+    const { context, uid } = details as unknown as KubernetesDetails;
+    this.#cluster = ctx.ports.kubernetes.cluster(name);
+    this.#boundary = kubernetesBoundary(ctx.boundary['kubernetes']).filter((entry) => entry.context === context && (entry.uid === undefined || entry.uid === uid));
+    this.#system = `kubernetes:${name}`;
+    this.#scope = role === 'production' ? 'elsewhere' : 'recovery-path';
+    const namespaces = this.#namespaces();
+    this.#audit = input.audit === undefined ? undefined : new AuditLog(input.audit, { system: this.#system, scope: this.#scope, namespaces, isNamed: (resource, object) => this.#isNamed(resource, object) }, ctx);
+  }
+
+  async begin(signal: AbortSignal): Promise<void> {
+    if (this.#audit === undefined) this.ctx.unseen('kubectl exec, attach and port-forward, and who deleted or scaled something: no audit source is named');
+    await this.#audit?.begin();
+    const { resources, unavailable } = await this.#cluster.resources();
+    for (const group of unavailable) this.ctx.unseen(`kinds of the API group ${group}, which did not answer`);
+    const objects: Objects = new Map();
+    const places = resources.filter((resource) => this.#isWatched(resource)).flatMap((resource) => this.#placesOf(resource, objects));
+    const begun = await Promise.all(places.map(async ({ place, what }) => this.#begun(place, what, signal)));
+    this.#places = begun.flat();
+  }
+
+  async end(): Promise<number> {
+    for (const place of this.#places) await place.compare();
+    for (const observation of (await this.#audit?.look()) ?? []) this.tell(observation);
+    for (const observation of this.#unexplained) if (this.#audit?.told.has(observation.object) !== true) this.tell(observation);
+    return this.#places.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  async ended(): Promise<void> {
+    await Promise.all(this.#places.map((place) => place.ended()));
+  }
+
+  /** A kind that the drill's role may not read is a hole; a kind of no namespaced object of ours is none. */
+  async #begun(place: WatchedPlace, what: string, signal: AbortSignal): Promise<WatchedPlace[]> {
+    try {
+      await place.begin(signal);
+      return [place];
+    } catch (error) {
+      if (!(error instanceof StepError) || signal.aborted) throw error;
+      this.ctx.gap(`${what} cannot be watched: ${messageOf(error)}`);
+      return [];
+    }
+  }
+
+  #placesOf(resource: Resource, objects: Objects): { readonly place: WatchedPlace; readonly what: string }[] {
+    const common = { cluster: this.#cluster, system: this.#system, scope: this.#scope, resource, objects };
+    const place = (namespace: string | undefined, isMeant: (name: string) => boolean) => ({
+      place: new WatchedPlace({ ...common, isMeant, ...(namespace === undefined ? {} : { namespace }) }, this.ctx, (observation) => this.#observed(observation)),
+      what: `${resource.plural}${namespace === undefined ? '' : ` in ${namespace}`}`,
+    });
+    if (resource.namespaced) return this.#namespaces().map((namespace) => place(namespace, () => true));
+    return this.#entries().some((entry) => entry === resource.plural || entry.startsWith(`${resource.plural}/`)) ? [place(undefined, (name) => this.#isNamed(resource.plural, name))] : [];
+  }
+
+  #observed(observation: Observation): void {
+    if (observation.actor === null && this.#audit !== undefined) this.#unexplained.push(observation);
+    else this.tell(observation);
+  }
+
+  #isWatched({ plural, verbs }: Resource): boolean {
+    return verbs.includes('list') && verbs.includes('watch') && !ignored.has(plural) && (this.input.kinds?.includes(plural) ?? true);
+  }
+
+  #isNamed(resource: string, name: string): boolean {
+    return this.#entries().some((entry) => namesObject(entry, resource, name));
+  }
+
+  #entries(): readonly string[] {
+    return this.#boundary.flatMap(({ cluster }) => cluster);
+  }
+
+  #namespaces(): string[] {
+    return [...new Set(this.#boundary.flatMap(({ namespaces }) => namespaces))];
+  }
+}

@@ -1,0 +1,45 @@
+import { canonicalJson } from '../../../engine/canonical.js';
+import type { FieldSet, KubernetesObject } from '../../../clients/kubernetes/port.js';
+
+type Entry = NonNullable<KubernetesObject['metadata']['managedFields']>[number];
+
+/**
+ * Field managers that wrote between two states of an object, as far as it says so: an entry is new, or its time is another, or it has the
+ * same time (of one second's resolution) and more fields. An entry that only lost fields was written over by somebody else. Where no entry differs,
+ * whoever wrote was the owner of what changed already, for another one would have become it. None: the object does not say
+ * who it was, which holds for deletions and, in older servers, for the number of replicas (`scale`).
+ */
+export function writersBetween(before: KubernetesObject | undefined, after: KubernetesObject, changed: readonly string[]): string[] {
+  const earlier = new Map((before?.metadata.managedFields ?? []).map((entry) => [keyOf(entry), entry]));
+  const wrote = (after.metadata.managedFields ?? []).filter((entry) => {
+    const known = earlier.get(keyOf(entry));
+    if (known === undefined || known.time !== entry.time) return true;
+    return leaves(entry.fieldsV1).some((field) => !new Set(leaves(known.fieldsV1)).has(field));
+  });
+  const writers = wrote.length > 0 || changed.length === 0 || changed.includes('spec.replicas') ? wrote : latest((after.metadata.managedFields ?? []).filter((entry) => changed.every((path) => owns(entry, path))));
+  return [...new Set(writers.map(({ manager }) => manager ?? 'unknown'))].toSorted();
+}
+
+function latest(entries: readonly Entry[]): readonly Entry[] {
+  const times = entries.map(({ time }) => time ?? '').toSorted();
+  return entries.filter(({ time }) => (time ?? '') === times.at(-1));
+}
+
+/** The path as changedPaths gives it: names of annotations and labels may hold dots. */
+function owns({ fieldsV1 }: Entry, path: string): boolean {
+  const [first = '', second, ...rest] = path.split('.');
+  const names = [first, ...(second === undefined ? [] : [second]), ...(rest.length === 0 ? [] : [rest.join('.')])];
+  let fields: FieldSet | undefined = fieldsV1;
+  for (const name of names) fields = fields?.[`f:${name}`];
+  return fields !== undefined;
+}
+
+function keyOf({ manager, operation, subresource, ...rest }: Entry): string {
+  return canonicalJson([manager ?? null, operation ?? null, subresource ?? null, 'apiVersion' in rest ? rest.apiVersion : null]);
+}
+
+function leaves(fields: unknown, path = ''): string[] {
+  if (typeof fields !== 'object' || fields === null) return [path];
+  const members = Object.entries(fields);
+  return members.length === 0 ? [path] : members.flatMap(([name, member]) => leaves(member, `${path}/${name}`));
+}

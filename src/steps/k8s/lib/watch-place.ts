@@ -1,0 +1,178 @@
+import type { Collection, KubernetesCluster, KubernetesObject, Resource } from '../../../clients/kubernetes/port.js';
+import type { Observation, WatchContext } from '../../../engine/define-watcher.js';
+import { messageOf } from '../../../engine/errors.js';
+import { runLabel, runMark } from '../../../engine/mark.js';
+import { writersBetween } from './watch-managers.js';
+import { changedPaths, inWordsOf } from './watch-paths.js';
+
+/** Within this time after a step its own change may still be on its way to us. */
+const deliveryMs = 1_000;
+const ourManager = 'muster';
+
+/** Every object that is watched, by uid: controllers are found by what they own. */
+export type Objects = Map<string, KubernetesObject>;
+
+export interface PlaceOptions {
+  readonly cluster: KubernetesCluster;
+  readonly system: string;
+  readonly scope: Observation['scope'];
+  readonly resource: Resource;
+  readonly namespace?: string;
+  readonly isMeant: (name: string) => boolean;
+  readonly objects: Objects;
+}
+
+/** Watches one kind in one namespace, or one cluster-scoped kind: a list, and from its version on all that happens. */
+export class WatchedPlace {
+  readonly #uids = new Set<string>();
+  readonly #leaving = new Set<string>();
+  #seenAt: string;
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(private readonly place: PlaceOptions, private readonly ctx: WatchContext, private readonly tell: (observation: Observation) => void) {
+    this.#seenAt = ctx.clock.now().at;
+  }
+
+  get size(): number {
+    return this.#uids.size;
+  }
+
+  /** Resolves when the baseline is taken; what comes after is followed until `signal` is aborted. */
+  begin(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let begun = false;
+      this.#ended = this.#follow(signal, () => {
+        begun = true;
+        resolve();
+      }).catch((error: unknown) => {
+        if (!begun) reject(error);
+        else if (!signal.aborted) this.ctx.gap(`${this.#where()} could not be watched any more: ${messageOf(error)}`);
+      });
+    });
+  }
+
+  /** After the signal. */
+  ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  /** Compares with what is there now: what a watch has not told is found. */
+  async compare(): Promise<void> {
+    const { cluster, resource } = this.place;
+    this.#listed((await cluster.list(this.#collection(), { managedFields: true, metadataOnly: isSecret(resource) })).items);
+  }
+
+  async #follow(signal: AbortSignal, begun: () => void): Promise<void> {
+    const { cluster, resource } = this.place;
+    let first = true;
+    for await (const event of cluster.watch(this.#collection(), { managedFields: true, metadataOnly: isSecret(resource) }, signal)) {
+      if (event.type === 'listed') {
+        if (first) for (const object of event.items) this.#remember(object);
+        else this.#listed(event.items);
+        first = false;
+        begun();
+      } else if (event.type === 'gap') this.ctx.unseen(`${this.#where()}: ${event.detail}; what was there before and after was compared, what came and went in between was not seen`);
+      else if (event.type === 'added' || event.type === 'modified') this.#changed(event.object);
+      else if (event.type === 'deleted') this.#deleted(event.object);
+      else this.ctx.log(`${this.#where()}: ${event.type}`);
+      this.#seenAt = this.ctx.clock.now().at;
+    }
+  }
+
+  /** A list after the first: differences are changes of which nobody knows when they were made. */
+  #listed(items: readonly KubernetesObject[]): void {
+    for (const object of items) this.#changed(object, this.#seenAt);
+    const there = new Set(items.map(({ metadata }) => metadata.uid ?? ''));
+    for (const uid of this.#uids) {
+      const gone = this.place.objects.get(uid);
+      if (!there.has(uid) && gone !== undefined) this.#deleted(gone, this.#seenAt);
+    }
+  }
+
+  #changed(object: KubernetesObject, since?: string): void {
+    const uid = object.metadata.uid ?? '';
+    const before = this.place.objects.get(uid);
+    if (!this.place.isMeant(object.metadata.name) || before?.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    this.#remember(object);
+    if (object.metadata.deletionTimestamp !== undefined && before?.metadata.deletionTimestamp === undefined) {
+      this.#leaves(object, 'marked for deletion', since);
+      return;
+    }
+    const paths = before === undefined ? [] : changedPaths(before, object);
+    const change = before === undefined ? 'created' : isSecret(this.place.resource) && paths.length === 0 ? 'changed data' : inWordsOf(paths);
+    const writers = writersBetween(before, object, paths);
+    if (writers.length === 0) this.#unsigned(object, before, change, since);
+    for (const writer of writers) this.#observe(object, writer, change, this.#isOurs(writer, object, before) ? 'ours' : 'another', since);
+  }
+
+  /** A binding, which is how a scheduler gives a pod its node, is signed by no manager, and nothing else can set that field. */
+  #unsigned(object: KubernetesObject, before: KubernetesObject | undefined, change: string, since: string | undefined): void {
+    const isBound = before !== undefined && change === 'changed spec.nodeName';
+    this.#observe(object, isBound ? 'scheduler' : null, change, isBound ? 'another' : 'none', since);
+  }
+
+  #deleted(object: KubernetesObject, since?: string): void {
+    const uid = object.metadata.uid ?? '';
+    if (!this.#uids.delete(uid)) return;
+    if (!this.#leaving.delete(uid)) this.#leaves(object, 'deleted', since);
+    this.#leaving.delete(uid);
+    this.place.objects.delete(uid);
+  }
+
+  /** The API says of no deletion who asked for it. Where an owner explains it, its controller did. */
+  #leaves(object: KubernetesObject, change: string, since: string | undefined): void {
+    this.#leaving.add(object.metadata.uid ?? '');
+    const controller = this.#controllerThatRemoves(object);
+    this.#observe(object, controller, change, controller === null ? 'none' : 'another', since);
+  }
+
+  #controllerThatRemoves(object: KubernetesObject): string | null {
+    for (const { uid, kind, name } of object.metadata.ownerReferences ?? []) {
+      const owner = this.place.objects.get(uid);
+      if (owner === undefined || owner.metadata.deletionTimestamp !== undefined) return `garbage collector, after ${kind.toLowerCase()} ${name}`;
+      const wanted = replicasOf(owner);
+      const staying = [...this.place.objects.values()].filter((each) => each.kind === object.kind && each.metadata.deletionTimestamp === undefined && each.metadata.uid !== object.metadata.uid && each.metadata.ownerReferences?.some((reference) => reference.uid === uid) === true);
+      if (wanted !== undefined && staying.length >= wanted) return `controller of ${kind.toLowerCase()} ${name}`;
+    }
+    return null;
+  }
+
+  /** Created objects bear the run's label; what was there before can only be told by the manager. */
+  #isOurs(writer: string, object: KubernetesObject, before: KubernetesObject | undefined): boolean {
+    if (writer !== ourManager) return false;
+    const run = object.metadata.labels?.[runLabel];
+    return before !== undefined || run === undefined || run === runMark(this.ctx.runId);
+  }
+
+  #observe({ kind, metadata: { name, namespace } }: KubernetesObject, actor: string | null, change: string, proof: Observation['proof'], since: string | undefined): void {
+    const at = this.ctx.clock.now().at;
+    const { system, scope } = this.place;
+    this.tell({ system, object: `${kind.toLowerCase()} ${namespace === undefined ? '' : `${namespace}/`}${name}`, actor, change, at, since: since ?? new Date(Date.parse(at) - deliveryMs).toISOString(), proof, scope });
+  }
+
+  #remember(object: KubernetesObject): void {
+    if (!this.place.isMeant(object.metadata.name)) return;
+    this.#uids.add(object.metadata.uid ?? '');
+    this.place.objects.set(object.metadata.uid ?? '', object);
+  }
+
+  #collection(): Collection {
+    const { resource, namespace } = this.place;
+    return { kind: resource.kind, apiVersion: resource.apiVersion, ...(namespace === undefined ? {} : { namespace }) };
+  }
+
+  #where(): string {
+    const { resource, namespace } = this.place;
+    return `${resource.plural}${resource.group === '' ? '' : `.${resource.group}`}${namespace === undefined ? '' : ` in ${namespace}`}`;
+  }
+}
+
+/** What is in a secret is not read. */
+function isSecret({ group, plural }: Resource): boolean {
+  return group === '' && plural === 'secrets';
+}
+
+function replicasOf(owner: KubernetesObject): number | undefined {
+  const { spec } = owner;
+  return typeof spec === 'object' && spec !== null && 'replicas' in spec && typeof spec.replicas === 'number' ? spec.replicas : undefined;
+}
