@@ -121,6 +121,19 @@ describeKubernetes('drills on a cluster', () => {
     await cluster.request('DELETE', `/api/v1/namespaces/${namespace}/persistentvolumeclaims/data-db-0`);
   }, 120_000);
 
+  test.each(['app', 'lose', 'mend'])('a drill that died in or after step %s is cleaned up by another process', async (step) => {
+    const started = place.start(['run', 'kubernetes.yaml', '--env', 'admin.env.yaml', '--yes', '--json']);
+    await started.event((event) => event.type === 'step.started' && event.step === step);
+    started.child.kill('SIGKILL');
+    await started.ended;
+    const begun = await started.event(({ type }) => type === 'run.started');
+    const run = begun.type === 'run.started' ? begun.data.run : '';
+    const { code, stderr } = await place.run(['cleanup', run]);
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/everything that it made has been removed/)]);
+    expect((await cluster.request('GET', `/apis/apps/v1/namespaces/${namespace}/deployments?labelSelector=${runLabel}`)).items).toEqual([]);
+    expect((await cluster.request<{ data: object }>('GET', `/api/v1/namespaces/${namespace}/configmaps/settings`)).data).toEqual({ mode: 'fast' });
+  }, 120_000);
+
   test('a kubeconfig that leads elsewhere than when the plan was made is refused', async () => {
     const file = join(place.cwd, 'moving.yaml');
     copyFileSync(cluster.kubeconfig, file);
