@@ -27,20 +27,24 @@ export async function execute(session: Session, discovery: Discovery, pod: { rea
   const [out, err] = [new PassThrough(), new PassThrough()];
   const read = Promise.all([text(out), text(err)]);
   const status = await new Promise<ExecStatus>((resolve, reject) => {
+    const stop = () => reject(reasonOf(signal));
+    signal.addEventListener('abort', stop, { once: true });
     const lost = () => reject(new StepError('k8s-exec-failed', `${request.what}: the connection ended before the command did`));
     const started = new Exec(context.config).exec(place.namespace ?? '', pod.name, container ?? '', [...argv], out, err, stdin === undefined ? null : Readable.from([Buffer.from(stdin)]), false, resolve);
     started.then(
       (socket) => {
         socket.onclose = lost;
-        if (signal.aborted) socket.close();
-        signal.addEventListener('abort', () => socket.close(), { once: true });
+        // Without the farewell, which a command that does not end would not answer.
+        const end = () => socket.terminate();
+        if (signal.aborted) end();
+        signal.addEventListener('abort', end, { once: true });
       },
       (error: unknown) => reject(new StepError('k8s-exec-failed', `${request.what}: ${whyOf(error)}`, { cause: error })),
     );
   }).catch((error: unknown) => {
     out.end();
     err.end();
-    throw signal.aborted ? reasonOf(signal) : error;
+    throw error;
   });
   const [stdout, stderr] = await read;
   return { exitCode: exitCodeOf(status, request.what), stdout, stderr };
