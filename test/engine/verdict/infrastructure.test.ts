@@ -94,6 +94,17 @@ describe('a rebuild from code', () => {
     story.runbook.fault = story.plan.binding.fault = 'injected';
     for (const one of data(story, 'fault.sent')) one.kind = 'injected';
     expect(verdictOf(story).rto.whyNotMeasured).toBe('the plan has no availability probe');
+    // Where nothing is served at all, the last gate is the only end that there is.
+    story.plan.binding.environment.endpoints = {};
+    dropType(story, 'endpoint.opened');
+    expect(verdictOf(story).rto).toMatchObject({ status: 'met', valueMs: 4500, gateMs: 4500 });
+  });
+
+  it('counts an apply that may replace as building, whatever its effect', () => {
+    const story = rebuild();
+    story.plan.binding.steps = story.plan.binding.steps.map((node) => (node.kind === 'step' && node.id === 'restore' ? { ...node, uses: 'terraform.apply', effect: 'destroy' } : node));
+    story.entries.push({ ...unit('cluster', 9200, 9300), at: 9300 });
+    expect(verdictOf(story).rpo.whyNotMeasured).toBe('nothing was held against its code after the last change');
   });
 });
 
