@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { motoComponent } from '../components/moto.js';
 import { requireComponents } from '../components/index.js';
 import { terraformComponent } from '../components/terraform/index.js';
-import { drill, removeFolders } from './harness.js';
+import { drill, muster, remove, removeFolders, scratch } from './harness.js';
 import { bucketsOf, startEstate, type Estate } from './terragrunt-rig.js';
 
 const suite = await requireComponents(terraformComponent, motoComponent);
@@ -47,5 +47,27 @@ suite('an environment is rebuilt from code', () => {
     expect(judged.evidence('infrastructure-state').at(-1)?.units.every(({ resources }) => resources === 0)).toBe(true);
     expect(judged.stderr + judged.stdout).not.toContain('c4n4ry-of-the-rebuild');
     expect(await bucketsOf(estate.moto)).toEqual([]);
+  });
+
+  test('compared with an earlier rebuild: the unit that made it slower is named', async () => {
+    const evidenceDir = join(await scratch(), 'evidence');
+    const rebuilt = (seconds: number) =>
+      drill({
+        ...estate.drill({
+          runbook: (runbook) => remove(runbook, 'plan-cnpg', 'cnpg', 'plan-database', 'database', 'plan-application', 'application'),
+          code(folder) {
+            for (const unit of ['dns', 'nodes', 'cache', 'queue', 'ingress', 'services']) rmSync(join(folder, unit), { recursive: true });
+            const file = join(folder, 'cluster/terragrunt.hcl');
+            writeFileSync(file, readFileSync(file, 'utf8').replace('seconds = 1', `seconds = ${seconds}`));
+          },
+        }),
+        evidenceDir,
+      });
+    const [first, second] = [await rebuilt(0), await rebuilt(15)];
+    expect([first.drill.verdict, second.drill.verdict]).toEqual(['passed', 'passed']);
+    const compared = await muster(second.folder, ['compare', first.bundle, second.bundle]);
+    expect(compared.code, compared.stderr).toBe(0);
+    const [line = ''] = compared.stdout.split('\n').filter((each) => each.includes('restore: build (unit cluster)'));
+    expect(line).toMatch(/\+1\d(\.\d)? s/);
   });
 });
