@@ -7,7 +7,7 @@ import { requireComponent } from '../components/index.js';
 import { kubernetesComponent, requestsTo, startKubernetes, type Cluster, type OwnCluster } from '../components/kubernetes/index.js';
 import { until } from '../components/kubernetes/programs.js';
 import { serveNodePower, type NodePower } from '../components/kubernetes/node-power.js';
-import { after, removeFolders, stepOf } from './harness.js';
+import { after, judge, removeFolders, stepOf } from './harness.js';
 import { startShop, type Shop } from './kubernetes-rig.js';
 
 const describeKubernetes = process.env['MUSTER_TEST_KUBECONFIG'] ? (await requireComponent(kubernetesComponent)).skip : await requireComponent(kubernetesComponent);
@@ -62,10 +62,13 @@ describeKubernetes('what may come between a drill and its cluster', () => {
     expect(log).toMatch(/no longer has what happened/);
   });
 
-  test('a token ends in mid-drill: failed, and the step says so', async () => {
-    const judged = await shop.drill('pod-failure', { kubeconfig: await expiring('ending', 12), runbook: (runbook) => after(runbook, 'gone', pause) });
+  test('a token ends in mid-drill: failed, the step says so, and so does what could not be looked at afterwards', async () => {
+    const drilled = await shop.run('pod-failure', { kubeconfig: await expiring('ending', 12), runbook: (runbook) => after(runbook, 'gone', pause) });
+    const judged = await judge(drilled);
+    expect(judged.code, judged.stderr).toBe(5);
     expect(judged.drill.verdict).toBe('failed');
     expect(judged.drill.reasons.map(({ code, step }) => [code, step])).toContainEqual(['step-failed', 'replaced']);
+    expect(judged.why('residue')).toMatch(/could not be looked at: .*Unauthorized/);
     expect(judged.of('step.finished').find(({ step }) => step === 'replaced')?.data.error).toMatchObject({ code: 'k8s-unauthorized' });
   });
 
