@@ -22,7 +22,7 @@ export interface Outside {
 /**
  * Context, server and identity must be those of one entry, and the namespace or the cluster-scoped object must be named in it. To
  * list a cluster-scoped kind it is enough that objects of it are named; whatever alters needs the object's own name. A namespace that
- * is named may itself be read, and so may kube-system, by which the cluster is known.
+ * is named may itself be read.
  */
 export function outsideKubernetes(boundary: readonly KubernetesBoundary[], target: KubernetesTarget, reads: boolean): Outside | undefined {
   const line = (inside: string) => [`boundary: { kubernetes: [{ context: ${target.context}, uid: ${target.uid}, ${inside} }] }`];
@@ -35,7 +35,7 @@ export function outsideKubernetes(boundary: readonly KubernetesBoundary[], targe
   const { namespace } = target;
   if (namespace !== undefined) return entries.some(({ namespaces }) => namespaces.includes(namespace)) ? undefined : { why: `the namespace ${namespace} is outside the boundary`, allow: line(inside) };
   const { name } = target;
-  if (reads && target.resource === 'namespaces' && name !== undefined && (name === 'kube-system' || entries.some(({ namespaces }) => namespaces.includes(name)))) return undefined;
+  if (reads && target.resource === 'namespaces' && name !== undefined && entries.some(({ namespaces }) => namespaces.includes(name))) return undefined;
   const objects = entries.flatMap(({ cluster }) => cluster);
   if (objects.some((object) => covers(object, target, reads))) return undefined;
   return { why: 'cluster-scoped objects must be named in the boundary', allow: line(inside) };
