@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure"],"properties":{"infrastructure":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"},"env":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"description":"Flags for the code, added to the environment of every command (ENABLE_CNPG: \"true\"); no secrets","additionalProperties":false}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure"],"properties":{"infrastructure":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"},"env":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"description":"Flags for the code, added to the environment of every command (ENABLE_CNPG: \"true\"); no secrets","additionalProperties":false},"tolerate":{"type":"array","items":{"type":"object","required":["unit","reason"],"properties":{"unit":{"type":"string","minLength":1},"reason":{"enum":["retry succeeded","error ignored"]}},"additionalProperties":false},"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean"}},"additionalProperties":false};
 const func1 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^[A-Za-z_][A-Za-z0-9_]*$", "u");
 
@@ -28,7 +28,7 @@ vErrors.push(err0);
 errors++;
 }
 for(const key0 in data){
-if(!((key0 === "infrastructure") || (key0 === "env"))){
+if(!(((key0 === "infrastructure") || (key0 === "env")) || (key0 === "tolerate"))){
 const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err1];
@@ -106,14 +106,115 @@ vErrors.push(err6);
 errors++;
 }
 }
-}
-else {
-const err7 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(data.tolerate !== undefined){
+let data3 = data.tolerate;
+if(Array.isArray(data3)){
+const len0 = data3.length;
+for(let i0=0; i0<len0; i0++){
+let data4 = data3[i0];
+if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
+if(data4.unit === undefined){
+const err7 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'",schema:schema31.properties.tolerate.items.required,parentSchema:schema31.properties.tolerate.items,data:data4};
 if(vErrors === null){
 vErrors = [err7];
 }
 else {
 vErrors.push(err7);
+}
+errors++;
+}
+if(data4.reason === undefined){
+const err8 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/items/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'",schema:schema31.properties.tolerate.items.required,parentSchema:schema31.properties.tolerate.items,data:data4};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+for(const key3 in data4){
+if(!((key3 === "unit") || (key3 === "reason"))){
+const err9 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.tolerate.items,data:data4};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+if(data4.unit !== undefined){
+let data5 = data4.unit;
+if(typeof data5 === "string"){
+if(func1(data5) < 1){
+const err10 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.tolerate.items.properties.unit,data:data5};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+}
+else {
+const err11 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.tolerate.items.properties.unit.type,parentSchema:schema31.properties.tolerate.items.properties.unit,data:data5};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+}
+if(data4.reason !== undefined){
+let data6 = data4.reason;
+if(!((data6 === "retry succeeded") || (data6 === "error ignored"))){
+const err12 = {instancePath:instancePath+"/tolerate/" + i0+"/reason",schemaPath:"#/properties/tolerate/items/properties/reason/enum",keyword:"enum",params:{allowedValues: schema31.properties.tolerate.items.properties.reason.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tolerate.items.properties.reason.enum,parentSchema:schema31.properties.tolerate.items.properties.reason,data:data6};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+}
+else {
+const err13 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.tolerate.items.type,parentSchema:schema31.properties.tolerate.items,data:data4};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+}
+}
+else {
+const err14 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.tolerate.type,parentSchema:schema31.properties.tolerate,data:data3};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+}
+else {
+const err15 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
 }
 errors++;
 }

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure"],"properties":{"infrastructure":{"description":"The Terragrunt units: a connection with provision terragrunt","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"}},"env":{"description":"Flags for the code, added to the environment of every command (ENABLE_CNPG: \"true\"); no secrets","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"additionalProperties":false,"description":"Flags for the code, added to the environment of every command (ENABLE_CNPG: \"true\"); no secrets"}}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure"],"properties":{"infrastructure":{"description":"The Terragrunt units: a connection with provision terragrunt","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"}},"env":{"description":"Flags for the code, added to the environment of every command (ENABLE_CNPG: \"true\"); no secrets","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"additionalProperties":false,"description":"Flags for the code, added to the environment of every command (ENABLE_CNPG: \"true\"); no secrets"}},"tolerate":{"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","required":["unit","reason"],"properties":{"unit":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1}},"reason":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["retry succeeded","error ignored"]}}},"additionalProperties":false}},"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean"}}},"additionalProperties":false};
 const pattern4 = new RegExp("\\{\\{", "u");
 const pattern6 = new RegExp("^[A-Za-z_][A-Za-z0-9_]*$", "u");
 const func1 = require("ajv/dist/runtime/ucs2length").default;
@@ -29,7 +29,7 @@ vErrors.push(err0);
 errors++;
 }
 for(const key0 in data){
-if(!((key0 === "infrastructure") || (key0 === "env"))){
+if(!(((key0 === "infrastructure") || (key0 === "env")) || (key0 === "tolerate"))){
 const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err1];
@@ -211,14 +211,323 @@ vErrors.push(err12);
 errors++;
 }
 }
-}
-else {
-const err13 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(data.tolerate !== undefined){
+let data3 = data.tolerate;
+const _errs18 = errors;
+let valid4 = true;
+const _errs19 = errors;
+if(errors === _errs19){
+if(typeof data3 === "string"){
+if(!pattern4.test(data3)){
+const err13 = {};
 if(vErrors === null){
 vErrors = [err13];
 }
 else {
 vErrors.push(err13);
+}
+errors++;
+}
+}
+else {
+const err14 = {};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+}
+var _valid2 = _errs19 === errors;
+errors = _errs18;
+if(vErrors !== null){
+if(_errs18){
+vErrors.length = _errs18;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid2){
+const _errs21 = errors;
+if(Array.isArray(data3)){
+const len0 = data3.length;
+for(let i0=0; i0<len0; i0++){
+let data4 = data3[i0];
+const _errs24 = errors;
+let valid7 = true;
+const _errs25 = errors;
+if(errors === _errs25){
+if(typeof data4 === "string"){
+if(!pattern4.test(data4)){
+const err15 = {};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+else {
+const err16 = {};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+var _valid3 = _errs25 === errors;
+errors = _errs24;
+if(vErrors !== null){
+if(_errs24){
+vErrors.length = _errs24;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid3){
+const _errs27 = errors;
+if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
+if(data4.unit === undefined){
+const err17 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/else/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'",schema:schema31.properties.tolerate.else.items.else.required,parentSchema:schema31.properties.tolerate.else.items.else,data:data4};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+if(data4.reason === undefined){
+const err18 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/else/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'",schema:schema31.properties.tolerate.else.items.else.required,parentSchema:schema31.properties.tolerate.else.items.else,data:data4};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+for(const key3 in data4){
+if(!((key3 === "unit") || (key3 === "reason"))){
+const err19 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.tolerate.else.items.else,data:data4};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+if(data4.unit !== undefined){
+let data5 = data4.unit;
+const _errs31 = errors;
+let valid9 = true;
+const _errs32 = errors;
+if(errors === _errs32){
+if(typeof data5 === "string"){
+if(!pattern4.test(data5)){
+const err20 = {};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+else {
+const err21 = {};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+var _valid4 = _errs32 === errors;
+errors = _errs31;
+if(vErrors !== null){
+if(_errs31){
+vErrors.length = _errs31;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid4){
+const _errs34 = errors;
+if(typeof data5 === "string"){
+if(func1(data5) < 1){
+const err22 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit.else,data:data5};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+else {
+const err23 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.tolerate.else.items.else.properties.unit.else.type,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit.else,data:data5};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+var _valid4 = _errs34 === errors;
+valid9 = _valid4;
+}
+if(!valid9){
+const err24 = {instancePath:instancePath+"/tolerate/" + i0+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.else.properties.unit.if,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit,data:data5};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+}
+if(data4.reason !== undefined){
+let data6 = data4.reason;
+const _errs37 = errors;
+let valid10 = true;
+const _errs38 = errors;
+if(errors === _errs38){
+if(typeof data6 === "string"){
+if(!pattern4.test(data6)){
+const err25 = {};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+}
+else {
+const err26 = {};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+}
+var _valid5 = _errs38 === errors;
+errors = _errs37;
+if(vErrors !== null){
+if(_errs37){
+vErrors.length = _errs37;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid5){
+const _errs40 = errors;
+if(!((data6 === "retry succeeded") || (data6 === "error ignored"))){
+const err27 = {instancePath:instancePath+"/tolerate/" + i0+"/reason",schemaPath:"#/properties/tolerate/else/items/else/properties/reason/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.tolerate.else.items.else.properties.reason.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tolerate.else.items.else.properties.reason.else.enum,parentSchema:schema31.properties.tolerate.else.items.else.properties.reason.else,data:data6};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+var _valid5 = _errs40 === errors;
+valid10 = _valid5;
+}
+if(!valid10){
+const err28 = {instancePath:instancePath+"/tolerate/" + i0+"/reason",schemaPath:"#/properties/tolerate/else/items/else/properties/reason/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.else.properties.reason.if,parentSchema:schema31.properties.tolerate.else.items.else.properties.reason,data:data6};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+}
+}
+else {
+const err29 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.tolerate.else.items.else.type,parentSchema:schema31.properties.tolerate.else.items.else,data:data4};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+var _valid3 = _errs27 === errors;
+valid7 = _valid3;
+}
+if(!valid7){
+const err30 = {instancePath:instancePath+"/tolerate/" + i0,schemaPath:"#/properties/tolerate/else/items/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.if,parentSchema:schema31.properties.tolerate.else.items,data:data4};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+}
+}
+else {
+const err31 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/else/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.tolerate.else.type,parentSchema:schema31.properties.tolerate.else,data:data3};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+var _valid2 = _errs21 === errors;
+valid4 = _valid2;
+}
+if(!valid4){
+const err32 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.if,parentSchema:schema31.properties.tolerate,data:data3};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+}
+else {
+const err33 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
 }
 errors++;
 }

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure"],"properties":{"infrastructure":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"},"units":{"type":"array","items":{"type":"string","pattern":"^[^/.][^*?{}]*$","description":"Path of a unit, from the connection's directory on"},"minItems":1,"description":"Only these units; default: all"},"env":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"description":"Flags for the code, added to the environment of every command (ENABLE_CNPG: \"true\"); no secrets","additionalProperties":false},"targets":{"type":"array","items":{"type":"string","minLength":1},"minItems":1,"description":"Resource addresses: nothing else is planned (-target)"},"destroy":{"type":"boolean","default":false,"description":"Plan to take everything down"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure"],"properties":{"infrastructure":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"},"units":{"type":"array","items":{"type":"string","pattern":"^[^/.][^*?{}]*$","description":"Path of a unit, from the connection's directory on"},"minItems":1,"description":"Only these units; default: all"},"env":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"description":"Flags for the code, added to the environment of every command (ENABLE_CNPG: \"true\"); no secrets","additionalProperties":false},"targets":{"type":"array","items":{"type":"string","minLength":1},"minItems":1,"description":"Resource addresses: nothing else is planned (-target)"},"destroy":{"type":"boolean","default":false,"description":"Plan to take everything down"},"tolerate":{"type":"array","items":{"type":"object","required":["unit","reason"],"properties":{"unit":{"type":"string","minLength":1},"reason":{"enum":["retry succeeded","error ignored"]}},"additionalProperties":false},"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean"}},"additionalProperties":false};
 const func1 = require("ajv/dist/runtime/ucs2length").default;
 const pattern4 = new RegExp("^[^/.][^*?{}]*$", "u");
 const pattern5 = new RegExp("^[A-Za-z_][A-Za-z0-9_]*$", "u");
@@ -29,7 +29,7 @@ vErrors.push(err0);
 errors++;
 }
 for(const key0 in data){
-if(!(((((key0 === "infrastructure") || (key0 === "units")) || (key0 === "env")) || (key0 === "targets")) || (key0 === "destroy"))){
+if(!((((((key0 === "infrastructure") || (key0 === "units")) || (key0 === "env")) || (key0 === "targets")) || (key0 === "destroy")) || (key0 === "tolerate"))){
 const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err1];
@@ -222,14 +222,115 @@ vErrors.push(err15);
 errors++;
 }
 }
-}
-else {
-const err16 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(data.tolerate !== undefined){
+let data8 = data.tolerate;
+if(Array.isArray(data8)){
+const len2 = data8.length;
+for(let i2=0; i2<len2; i2++){
+let data9 = data8[i2];
+if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
+if(data9.unit === undefined){
+const err16 = {instancePath:instancePath+"/tolerate/" + i2,schemaPath:"#/properties/tolerate/items/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'",schema:schema31.properties.tolerate.items.required,parentSchema:schema31.properties.tolerate.items,data:data9};
 if(vErrors === null){
 vErrors = [err16];
 }
 else {
 vErrors.push(err16);
+}
+errors++;
+}
+if(data9.reason === undefined){
+const err17 = {instancePath:instancePath+"/tolerate/" + i2,schemaPath:"#/properties/tolerate/items/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'",schema:schema31.properties.tolerate.items.required,parentSchema:schema31.properties.tolerate.items,data:data9};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+for(const key3 in data9){
+if(!((key3 === "unit") || (key3 === "reason"))){
+const err18 = {instancePath:instancePath+"/tolerate/" + i2,schemaPath:"#/properties/tolerate/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.tolerate.items,data:data9};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+if(data9.unit !== undefined){
+let data10 = data9.unit;
+if(typeof data10 === "string"){
+if(func1(data10) < 1){
+const err19 = {instancePath:instancePath+"/tolerate/" + i2+"/unit",schemaPath:"#/properties/tolerate/items/properties/unit/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.tolerate.items.properties.unit,data:data10};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+else {
+const err20 = {instancePath:instancePath+"/tolerate/" + i2+"/unit",schemaPath:"#/properties/tolerate/items/properties/unit/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.tolerate.items.properties.unit.type,parentSchema:schema31.properties.tolerate.items.properties.unit,data:data10};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+if(data9.reason !== undefined){
+let data11 = data9.reason;
+if(!((data11 === "retry succeeded") || (data11 === "error ignored"))){
+const err21 = {instancePath:instancePath+"/tolerate/" + i2+"/reason",schemaPath:"#/properties/tolerate/items/properties/reason/enum",keyword:"enum",params:{allowedValues: schema31.properties.tolerate.items.properties.reason.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tolerate.items.properties.reason.enum,parentSchema:schema31.properties.tolerate.items.properties.reason,data:data11};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/tolerate/" + i2,schemaPath:"#/properties/tolerate/items/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.tolerate.items.type,parentSchema:schema31.properties.tolerate.items,data:data9};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+}
+else {
+const err23 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.tolerate.type,parentSchema:schema31.properties.tolerate,data:data8};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+}
+}
+else {
+const err24 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
 }
 errors++;
 }

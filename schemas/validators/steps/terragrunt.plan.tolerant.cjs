@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure"],"properties":{"infrastructure":{"description":"The Terragrunt units: a connection with provision terragrunt","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"}},"units":{"description":"Only these units; default: all","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"description":"Path of a unit, from the connection's directory on","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","pattern":"^[^/.][^*?{}]*$","description":"Path of a unit, from the connection's directory on"}},"minItems":1,"description":"Only these units; default: all"}},"env":{"description":"Flags for the code, added to the environment of every command (ENABLE_CNPG: \"true\"); no secrets","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"additionalProperties":false,"description":"Flags for the code, added to the environment of every command (ENABLE_CNPG: \"true\"); no secrets"}},"targets":{"description":"Resource addresses: nothing else is planned (-target)","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1}},"minItems":1,"description":"Resource addresses: nothing else is planned (-target)"}},"destroy":{"description":"Plan to take everything down","default":false,"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"boolean","description":"Plan to take everything down"}}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["infrastructure"],"properties":{"infrastructure":{"description":"The Terragrunt units: a connection with provision terragrunt","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1,"description":"The Terragrunt units: a connection with provision terragrunt"}},"units":{"description":"Only these units; default: all","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"description":"Path of a unit, from the connection's directory on","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","pattern":"^[^/.][^*?{}]*$","description":"Path of a unit, from the connection's directory on"}},"minItems":1,"description":"Only these units; default: all"}},"env":{"description":"Flags for the code, added to the environment of every command (ENABLE_CNPG: \"true\"); no secrets","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","patternProperties":{"^[A-Za-z_][A-Za-z0-9_]*$":{"type":"string"}},"additionalProperties":false,"description":"Flags for the code, added to the environment of every command (ENABLE_CNPG: \"true\"); no secrets"}},"targets":{"description":"Resource addresses: nothing else is planned (-target)","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1}},"minItems":1,"description":"Resource addresses: nothing else is planned (-target)"}},"destroy":{"description":"Plan to take everything down","default":false,"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"boolean","description":"Plan to take everything down"}},"tolerate":{"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean","if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"array","items":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"object","required":["unit","reason"],"properties":{"unit":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"type":"string","minLength":1}},"reason":{"if":{"type":"string","pattern":"\\{\\{"},"else":{"enum":["retry succeeded","error ignored"]}}},"additionalProperties":false}},"description":"Units that may come through by a retry, or with an error that is ignored: without it neither is clean"}}},"additionalProperties":false};
 const pattern4 = new RegExp("\\{\\{", "u");
 const pattern7 = new RegExp("^[^/.][^*?{}]*$", "u");
 const pattern9 = new RegExp("^[A-Za-z_][A-Za-z0-9_]*$", "u");
@@ -30,7 +30,7 @@ vErrors.push(err0);
 errors++;
 }
 for(const key0 in data){
-if(!(((((key0 === "infrastructure") || (key0 === "units")) || (key0 === "env")) || (key0 === "targets")) || (key0 === "destroy"))){
+if(!((((((key0 === "infrastructure") || (key0 === "units")) || (key0 === "env")) || (key0 === "targets")) || (key0 === "destroy")) || (key0 === "tolerate"))){
 const err1 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err1];
@@ -587,14 +587,323 @@ vErrors.push(err36);
 errors++;
 }
 }
-}
-else {
-const err37 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(data.tolerate !== undefined){
+let data8 = data.tolerate;
+const _errs48 = errors;
+let valid13 = true;
+const _errs49 = errors;
+if(errors === _errs49){
+if(typeof data8 === "string"){
+if(!pattern4.test(data8)){
+const err37 = {};
 if(vErrors === null){
 vErrors = [err37];
 }
 else {
 vErrors.push(err37);
+}
+errors++;
+}
+}
+else {
+const err38 = {};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+}
+var _valid7 = _errs49 === errors;
+errors = _errs48;
+if(vErrors !== null){
+if(_errs48){
+vErrors.length = _errs48;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid7){
+const _errs51 = errors;
+if(Array.isArray(data8)){
+const len2 = data8.length;
+for(let i2=0; i2<len2; i2++){
+let data9 = data8[i2];
+const _errs54 = errors;
+let valid16 = true;
+const _errs55 = errors;
+if(errors === _errs55){
+if(typeof data9 === "string"){
+if(!pattern4.test(data9)){
+const err39 = {};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+}
+}
+else {
+const err40 = {};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+}
+var _valid8 = _errs55 === errors;
+errors = _errs54;
+if(vErrors !== null){
+if(_errs54){
+vErrors.length = _errs54;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid8){
+const _errs57 = errors;
+if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
+if(data9.unit === undefined){
+const err41 = {instancePath:instancePath+"/tolerate/" + i2,schemaPath:"#/properties/tolerate/else/items/else/required",keyword:"required",params:{missingProperty: "unit"},message:"must have required property '"+"unit"+"'",schema:schema31.properties.tolerate.else.items.else.required,parentSchema:schema31.properties.tolerate.else.items.else,data:data9};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+if(data9.reason === undefined){
+const err42 = {instancePath:instancePath+"/tolerate/" + i2,schemaPath:"#/properties/tolerate/else/items/else/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'",schema:schema31.properties.tolerate.else.items.else.required,parentSchema:schema31.properties.tolerate.else.items.else,data:data9};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+}
+for(const key3 in data9){
+if(!((key3 === "unit") || (key3 === "reason"))){
+const err43 = {instancePath:instancePath+"/tolerate/" + i2,schemaPath:"#/properties/tolerate/else/items/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.tolerate.else.items.else,data:data9};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+}
+if(data9.unit !== undefined){
+let data10 = data9.unit;
+const _errs61 = errors;
+let valid18 = true;
+const _errs62 = errors;
+if(errors === _errs62){
+if(typeof data10 === "string"){
+if(!pattern4.test(data10)){
+const err44 = {};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+}
+else {
+const err45 = {};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+}
+var _valid9 = _errs62 === errors;
+errors = _errs61;
+if(vErrors !== null){
+if(_errs61){
+vErrors.length = _errs61;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid9){
+const _errs64 = errors;
+if(typeof data10 === "string"){
+if(func1(data10) < 1){
+const err46 = {instancePath:instancePath+"/tolerate/" + i2+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/else/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit.else,data:data10};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
+}
+errors++;
+}
+}
+else {
+const err47 = {instancePath:instancePath+"/tolerate/" + i2+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/else/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.tolerate.else.items.else.properties.unit.else.type,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit.else,data:data10};
+if(vErrors === null){
+vErrors = [err47];
+}
+else {
+vErrors.push(err47);
+}
+errors++;
+}
+var _valid9 = _errs64 === errors;
+valid18 = _valid9;
+}
+if(!valid18){
+const err48 = {instancePath:instancePath+"/tolerate/" + i2+"/unit",schemaPath:"#/properties/tolerate/else/items/else/properties/unit/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.else.properties.unit.if,parentSchema:schema31.properties.tolerate.else.items.else.properties.unit,data:data10};
+if(vErrors === null){
+vErrors = [err48];
+}
+else {
+vErrors.push(err48);
+}
+errors++;
+}
+}
+if(data9.reason !== undefined){
+let data11 = data9.reason;
+const _errs67 = errors;
+let valid19 = true;
+const _errs68 = errors;
+if(errors === _errs68){
+if(typeof data11 === "string"){
+if(!pattern4.test(data11)){
+const err49 = {};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+}
+else {
+const err50 = {};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+}
+}
+var _valid10 = _errs68 === errors;
+errors = _errs67;
+if(vErrors !== null){
+if(_errs67){
+vErrors.length = _errs67;
+}
+else {
+vErrors = null;
+}
+}
+if(!_valid10){
+const _errs70 = errors;
+if(!((data11 === "retry succeeded") || (data11 === "error ignored"))){
+const err51 = {instancePath:instancePath+"/tolerate/" + i2+"/reason",schemaPath:"#/properties/tolerate/else/items/else/properties/reason/else/enum",keyword:"enum",params:{allowedValues: schema31.properties.tolerate.else.items.else.properties.reason.else.enum},message:"must be equal to one of the allowed values",schema:schema31.properties.tolerate.else.items.else.properties.reason.else.enum,parentSchema:schema31.properties.tolerate.else.items.else.properties.reason.else,data:data11};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+var _valid10 = _errs70 === errors;
+valid19 = _valid10;
+}
+if(!valid19){
+const err52 = {instancePath:instancePath+"/tolerate/" + i2+"/reason",schemaPath:"#/properties/tolerate/else/items/else/properties/reason/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.else.properties.reason.if,parentSchema:schema31.properties.tolerate.else.items.else.properties.reason,data:data11};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+}
+}
+else {
+const err53 = {instancePath:instancePath+"/tolerate/" + i2,schemaPath:"#/properties/tolerate/else/items/else/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.tolerate.else.items.else.type,parentSchema:schema31.properties.tolerate.else.items.else,data:data9};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+var _valid8 = _errs57 === errors;
+valid16 = _valid8;
+}
+if(!valid16){
+const err54 = {instancePath:instancePath+"/tolerate/" + i2,schemaPath:"#/properties/tolerate/else/items/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.else.items.if,parentSchema:schema31.properties.tolerate.else.items,data:data9};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+}
+}
+else {
+const err55 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/else/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.tolerate.else.type,parentSchema:schema31.properties.tolerate.else,data:data8};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+var _valid7 = _errs51 === errors;
+valid13 = _valid7;
+}
+if(!valid13){
+const err56 = {instancePath:instancePath+"/tolerate",schemaPath:"#/properties/tolerate/if",keyword:"if",params:{failingKeyword: "else"},message:"must match \"else\" schema",schema:schema31.properties.tolerate.if,parentSchema:schema31.properties.tolerate,data:data8};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+}
+}
+else {
+const err57 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
 }
 errors++;
 }

@@ -4,13 +4,14 @@ import { defineStep } from '../../engine/define-step.js';
 import { membersOf } from '../../engine/plannable.js';
 import { strict } from '../../engine/schema.js';
 import { recordCode, recordStates } from './lib/evidence.js';
-import { commands, Env, envWords, Infrastructure } from './lib/inputs.js';
+import { commands, Env, envWords, Infrastructure, Tolerate } from './lib/inputs.js';
 import { live, recordRuns } from './lib/live.js';
 
 export const step = defineStep({
   type: 'terragrunt.drift',
   summary: 'Holds every unit against its code: plan with refresh must find nothing to do. Whatever differs was done by hand, and fails the drill by its address.',
-  input: Type.Object({ infrastructure: Infrastructure, env: Type.Optional(Env) }, strict),
+  // The verdict goes by `tolerate`.
+  input: Type.Object({ infrastructure: Infrastructure, env: Type.Optional(Env), tolerate: Type.Optional(Tolerate) }, strict),
   output: Type.Object({ units: Type.Integer(), differing: Type.Integer({ description: 'Units that are not as their code says' }) }, strict),
   effect: 'read',
   changes: () => [],

@@ -4,7 +4,7 @@ import { defineStep } from '../../engine/define-step.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
 import { strict } from '../../engine/schema.js';
 import { planLines, recordCode, recordPlan, sumOf } from './lib/evidence.js';
-import { commands, Env, envWords, Infrastructure, unitFlags, Units } from './lib/inputs.js';
+import { commands, Env, envWords, Infrastructure, Tolerate, unitFlags, Units } from './lib/inputs.js';
 import { live, recordRuns } from './lib/live.js';
 
 export const step = defineStep({
@@ -17,6 +17,8 @@ export const step = defineStep({
       env: Type.Optional(Env),
       targets: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'Resource addresses: nothing else is planned (-target)' })),
       destroy: Type.Optional(Type.Boolean({ default: false, description: 'Plan to take everything down' })),
+      // The verdict goes by it.
+      tolerate: Type.Optional(Tolerate),
     },
     strict,
   ),

@@ -52,6 +52,7 @@ export async function carryOut({ connection, plan, effect, mayDestroy, mark, tol
     if (provisional.length === 0) return;
     const again = await terragrunt.plan(connection, { units: provisional.map(({ unit }) => unit), env: plan.env, targets: plan.targets, destroy: plan.destroy }, how, ctx.signal);
     runs.push(...again.runs);
+    refuseUnclean(runs, tolerate);
     for (const line of planLines(again.plan)) ctx.log(line);
     await recordPlan(ctx, connection, again.plan);
     refuseDifferent(provisional, again.plan.units);
