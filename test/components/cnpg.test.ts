@@ -235,7 +235,7 @@ describe('the stand-in for CloudNativePG', () => {
     await client.query("SELECT pg_switch_wal() FROM pg_create_restore_point('x')");
     await expect.poll(() => condition('ContinuousArchiving'), { timeout: 30_000 }).toBe('False');
     await cnpg.control.set({ archivingFails: false });
-    await expect.poll(() => condition('ContinuousArchiving'), { timeout: 90_000 }).toBe('True');
+    await expect.poll(() => condition('ContinuousArchiving'), { timeout: 30_000 }).toBe('True');
   });
 
   it.each(['plugin', 'in-tree'])('recovers a new Cluster to a time from its archive (%s)', async (form) => {

@@ -117,10 +117,14 @@ export class Operator implements Control {
   }
 
   async set(switches: Partial<Switches>): Promise<Switches> {
+    const failed = this.#switches.archivingFails;
     this.#switches = { ...this.#switches, ...switches };
     const stopFile = join(this.#around.place.folder, 'archiving-fails');
     await (this.#switches.archivingFails ? writeFile(stopFile, '') : rm(stopFile, { force: true }));
-    for (const actor of this.#actors.values()) actor.wake();
+    const actors = [...this.#actors.values()];
+    // An archiver that has failed sleeps for a minute, unless it is told to look at its configuration.
+    if (failed && !this.#switches.archivingFails) await Promise.allSettled(actors.map(async (actor) => actor.primary?.server.query('SELECT pg_reload_conf()')));
+    for (const actor of actors) actor.wake();
     return this.#switches;
   }
 
