@@ -1,8 +1,9 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { requireComponent } from '../components/index.js';
 import { kubernetesComponent, type KubernetesObject } from '../components/kubernetes/index.js';
 import { openStage, type Stage } from './cnpg.js';
-import { drill, edit, expectNothingLeft, muster, removeFolders, run, scratch, stepOf } from './harness.js';
+import { begin, drill, edit, expectNothingLeft, muster, removeFolders, run, runsIn, scratch, stepOf } from './harness.js';
 
 const describe = await requireComponent(kubernetesComponent);
 
@@ -58,6 +59,23 @@ describe.each(['plugin', 'in-tree'] as const)('a restore from the store of the %
     await stage.cnpg.control.set({ slow: {} });
     expect(drilled.codes).toContain('step-failed');
     expect(drilled.why('step-failed')).toMatch(/orders-drill was not restored within 2s: Setting up primary/);
+    expect(await names()).toEqual(before);
+  });
+
+  it('leaves no object after `muster cleanup` when its process dies in the middle of the restore', async () => {
+    const before = await names();
+    await stage.cnpg.control.set({ slow: { recovery: 5_000 } });
+    const folder = await scratch();
+    const [runbook, environment] = (await stage.drill('cnpg-pitr-restore').documents?.(folder)) ?? ['', ''];
+    const { live, ended } = begin(folder, ['run', runbook, '--env', environment, '--evidence-dir', join(folder, 'evidence'), '--set', `cluster=${stage.cnpg.cluster}`, '--set', 'rows=2000']);
+    await live.until((event) => event.type === 'cleanup.confirmed' && event.step === 'restore');
+    live.child.kill('SIGKILL');
+    await ended;
+    expect(await names()).toContain('orders-drill');
+    const [left = ''] = runsIn(live.state);
+    const cleaned = await muster(folder, ['cleanup', left]);
+    await stage.cnpg.control.set({ slow: {} });
+    expect(cleaned.code, cleaned.stderr).toBe(0);
     expect(await names()).toEqual(before);
   });
 
