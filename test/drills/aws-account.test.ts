@@ -7,7 +7,7 @@ import { ec2Error, startAwsProxy, type AwsProxy } from '../components/aws-proxy.
 import { requireComponent } from '../components/index.js';
 import { motoComponent, startMoto, type Moto } from '../components/moto.js';
 import { account, drillTag, estate, inside, other, region, volumeIds } from '../clients/ec2/lib.js';
-import { muster, removeFolders, root, runsIn, scratch } from './harness.js';
+import { begin, muster, removeFolders, root, runsIn, scratch } from './harness.js';
 
 const suite = await requireComponent(motoComponent);
 
@@ -99,6 +99,19 @@ suite('a drill in an AWS account', () => {
       return { status, body: parts.join('<snapshotId>') };
     });
     await refused(await muster(folder, ['run', '--plan', 'plan.json', '--evidence-dir', 'evidence'], env()), new RegExp(`the plan pins ${made.snapshot}|${made.snapshot} -> ${newer}|${newer}`));
+  });
+
+  it('fails where somebody alters a volume inside the boundary meanwhile, and names which', async () => {
+    const file = join(folder, 'environment.yaml');
+    await writeFile(file, `${await readFile(file, 'utf8')}watch: { required: [ec2], profiles: [aws], settle: 100ms }\n`);
+    await writeFile(join(folder, 'runbook.yaml'), `${await readFile(join(folder, 'runbook.yaml'), 'utf8')}  - { id: look, phase: verify, uses: wait, with: { for: 3s } }\n`);
+    const { live, ended } = begin(folder, ['run', ...documents, '--evidence-dir', 'evidence'], env());
+    await live.until((event) => event.type === 'step.started' && event.step === 'look');
+    await client.send(new CreateTagsCommand({ Resources: [made.volume], Tags: [{ Key: 'note', Value: 'by hand' }] }));
+    const { code, stdout, stderr } = await ended;
+    expect(code, stdout).toBe(1);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(new RegExp(`aws: volume ${made.volume}: tags changed`));
+    expect(await volumeIds(client)).toEqual(before);
   });
 
   it('is refused where the newest snapshot is older than the runbook allows', async () => {

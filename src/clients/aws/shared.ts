@@ -7,6 +7,8 @@ import type { AwsDetails } from './details.js';
 import { awsError, isExpired } from './errors.js';
 import type { AwsIdentity } from './port.js';
 
+const identityAction = 'sts:GetCallerIdentity';
+
 /** The clients of one process, by connection and service. */
 export interface AwsShared {
   readonly clients: Map<string, unknown>;
@@ -63,9 +65,9 @@ export class AwsCalls {
   async identity(name: string): Promise<AwsIdentity> {
     const details = this.details(name);
     refuseMoved(name, details);
-    await this.scope.access({ kind: 'aws', connection: name, account: details.account, region: details.region, action: 'sts:GetCallerIdentity', objects: [] }, 'read');
+    await this.scope.access({ kind: 'aws', connection: name, account: details.account, region: details.region, action: identityAction, objects: [] }, 'read');
     const found = await this.#send(name, {
-      action: 'sts:GetCallerIdentity',
+      action: identityAction,
       effect: 'read',
       make: async (config) => new (await import('@aws-sdk/client-sts')).STSClient(config),
       send: async (client, abortSignal) => client.send(new (await import('@aws-sdk/client-sts')).GetCallerIdentityCommand({}), { abortSignal }),
@@ -90,6 +92,8 @@ export class AwsCalls {
         const said = awsError(action, error, who);
         if (!isExpired(said) || this.scope.renew === undefined || !(await this.scope.renew(`AWS, connection ${name}: ${messageOf(said)}`))) throw said;
         this.#forget(name);
+        // They may be somebody else's now.
+        if (action !== identityAction) await this.verified(name);
       }
     }
   }

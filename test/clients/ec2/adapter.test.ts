@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { CreateTagsCommand } from '@aws-sdk/client-ec2';
+import { ec2Error, startAwsProxy } from '../../components/aws-proxy.js';
 import { requireComponent } from '../../components/index.js';
 import { motoComponent, startMoto, type Moto } from '../../components/moto.js';
 import type { Ec2Change } from '../../../src/clients/ec2/port.js';
@@ -122,6 +123,31 @@ suite('EC2 as a step reaches it', () => {
       const { aws } = portsOf(await rig());
       await expect(aws.identity('aws')).rejects.toMatchObject({ code: 'aws-credentials', retryable: false });
     });
+  });
+
+  it('has expired credentials renewed by whoever sits at the drill, and asks again whose they are', async () => {
+    const proxy = await startAwsProxy(moto.endpoint);
+    try {
+      const { snapshot } = await estate(other(moto));
+      await withEnv({ ...moto.env, AWS_ENDPOINT_URL: proxy.endpoint }, async () => {
+        const made = await rig();
+        const asked: string[] = [];
+        const renew = (what: string) => {
+          asked.push(what);
+          proxy.meddle(undefined);
+          return Promise.resolve(true);
+        };
+        proxy.meddle(({ action }) => (action === 'CreateVolume' ? ec2Error('ExpiredToken', 'The security token included in the request is expired') : undefined));
+        await expect(portsOf(made).ec2.of('aws').change(create(snapshot))).rejects.toMatchObject({ code: 'aws-credentials' });
+        proxy.seen.length = 0;
+        const { volume } = await portsOf({ ...made, scope: { ...made.scope, renew } }).ec2.of('aws').change(create(snapshot));
+        expect(volume?.state).toBe('available');
+        expect(asked).toEqual([expect.stringContaining('the credentials have expired')]);
+        expect(proxy.seen.slice(0, 3)).toEqual(['CreateVolume', 'GetCallerIdentity', 'CreateVolume']);
+      });
+    } finally {
+      await proxy.stop();
+    }
   });
 
   it('tells tags of one object from those of another', async () => {

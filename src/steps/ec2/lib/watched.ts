@@ -53,7 +53,7 @@ export class Watched {
         return;
       }
       this.#blind = undefined;
-      this.#lookedAt = at;
+      this.#lookedAt = justAfter(at);
       this.#compare(now, since);
       this.#before = now;
     });
@@ -126,6 +126,11 @@ export class Watched {
     }
     if (settleMs < trailLagMs) this.ctx.unseen(`CloudTrail of ${this.connection} was read ${Math.round(settleMs / 1000)} s after the last step and held ${events.length} calls; it is about 5 minutes late and not promised to be whole, so what it does not hold proves nothing`);
   }
+}
+
+/** A look that a step's end brought about may begin in the millisecond in which that step ended: what it did not see came after. */
+function justAfter(at: string): string {
+  return new Date(Date.parse(at) + 1).toISOString();
 }
 
 function seenVolume({ state, sizeGiB, type, tags, attachments }: Volume, runId: string): Seen {
