@@ -108,7 +108,7 @@ suite('a drill in an AWS account', () => {
     const { live, ended } = begin(folder, ['run', ...documents, '--evidence-dir', 'evidence'], env());
     await live.until((event) => event.type === 'step.started' && event.step === 'look');
     await client.send(new CreateTagsCommand({ Resources: [made.volume], Tags: [{ Key: 'note', Value: 'by hand' }] }));
-    const { code, stdout, stderr } = await ended;
+    const { code, stdout } = await ended;
     expect(code, stdout).toBe(1);
     expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(new RegExp(`aws: volume ${made.volume}: tags changed`));
     expect(await volumeIds(client)).toEqual(before);
