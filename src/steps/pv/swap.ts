@@ -43,6 +43,8 @@ export const step = defineStep({
     const object = (of: object) => changeOf({ kubernetes, namespace, ...of });
     return [
       object({ kind: knownText(kind) ?? 'Deployment', name }),
+      // Its controller deletes and makes them, and nothing in a pod says who deleted or placed it.
+      object({ kind: 'Pod', name: `${inWords(name)}-*` }),
       object({ kind: 'PersistentVolumeClaim', name: claim }),
       object({ kind: 'PersistentVolume' }),
       object({ kind: 'scaledobjects.keda.sh' }),
