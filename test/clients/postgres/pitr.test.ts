@@ -1,3 +1,5 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { BackupInfo, PostgresSession, RestoreRequest } from '../../../src/clients/postgres/port.js';
 import { postgresWorld, type PostgresWorld } from '../../components/postgres.js';
@@ -68,6 +70,13 @@ describe('point-in-time recovery from a directory repository', () => {
     expect(backup).toMatchObject({ timeline: 1, origin: 'drill', systemId: await value('SELECT system_identifier FROM pg_control_system()') });
     expect(backup.serverVersion).toMatch(/^18\./);
     expect(Date.parse(backup.finishedAt)).toBeGreaterThanOrEqual(Date.parse(backup.startedAt));
+  });
+
+  it('says how many bytes it holds, without the label that was added', async () => {
+    const { path } = here.world.connections.get('backups')?.details as { path: string };
+    const folder = join(path, 'base', backup.name, 'data');
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile() && entry.name !== 'backup_label');
+    expect(backup.sizeBytes).toBe(files.reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0));
   });
 
   it.each<[string, () => Target, number[]]>([

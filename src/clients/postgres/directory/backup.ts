@@ -37,7 +37,9 @@ export async function takeBackup(session: PostgresSession, server: LocalPostgres
     let sizeBytes = await copyFolder(dataDir, data, { owner: into, signal, rule: backupRule, living: true });
     const tablespaces = await copyTablespaces(dataDir, making, into, signal);
     sizeBytes += tablespaces.bytes;
-    await writeOwned(join(data, 'global', 'pg_control'), await settledControlFile(join(dataDir, 'global', 'pg_control')), into);
+    const control = await settledControlFile(join(dataDir, 'global', 'pg_control'));
+    await writeOwned(join(data, 'global', 'pg_control'), control, into);
+    sizeBytes += control.length;
     const end = await one<{ lsn: string; labelfile: string; spcmapfile: string; segment: string }>(session, `SELECT lsn::text AS lsn, labelfile, spcmapfile, pg_walfile_name(lsn) AS segment FROM ${stop}`);
     await writeOwned(join(data, 'backup_label'), end.labelfile, into);
     if (end.spcmapfile !== '') await writeOwned(join(data, 'tablespace_map'), end.spcmapfile, into);

@@ -26,7 +26,9 @@ export async function copyFolder(from: string, to: string, options: CopyOptions)
   const worker = async (): Promise<void> => {
     for (const file of work) {
       options.signal.throwIfAborted();
-      bytes += await copyOne(file, options);
+      // In two steps: `+=` would add to what the sum was before the copy, while others add to it too.
+      const copied = await copyOne(file, options);
+      bytes += copied;
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
