@@ -73,8 +73,7 @@ describe('point-in-time recovery from a directory repository', () => {
   });
 
   it('says how many bytes it holds, without the label that was added', async () => {
-    const { path } = here.world.connections.get('backups')?.details as { path: string };
-    const folder = join(path, 'base', backup.name, 'data');
+    const folder = join(String(here.world.connections.get('backups')?.details['path']), 'base', backup.name, 'data');
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile() && entry.name !== 'backup_label');
     expect(backup.sizeBytes).toBe(files.reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0));
   });
