@@ -147,9 +147,9 @@ async function writeBundle(root: string, run: FinishedRun): Promise<Omit<Finishe
   };
   const putAll = (files: Iterable<readonly [string, string | Buffer]>) => allDone([...files].map(([path, text]) => put(path, text)));
   const texts = [...payloadTexts(content)];
-  await putAll(texts);
-  payload.push(...texts.map(([path, text]) => digestOf(path, text)));
-  if (run.logsDir !== null) payload.push(...(await copyLogs(run.logsDir, join(root, 'data', 'logs'), folders)));
+  const copying = run.logsDir === null ? [] : copyLogs(run.logsDir, join(root, 'data', 'logs'), folders);
+  await allDone([putAll(texts), Promise.resolve(copying).then(() => {})]);
+  payload.push(...texts.map(([path, text]) => digestOf(path, text)), ...(await copying));
   const { reportHtml } = await loading;
   const report = reportHtml({ ...content, files: reportFiles(payload) });
   await put('data/report.html', report);
@@ -193,24 +193,33 @@ export function reportFiles(payload: readonly FileDigest[]): { path: string; sha
     .toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
+/** Logs that are copied at the same time, so that a disk flushes them together. */
+const logsAtOnce = 16;
+
 async function copyLogs(from: string, to: string, folders: Set<string>): Promise<FileDigest[]> {
-  const copied: FileDigest[] = [];
   const names = await readdir(from).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
   const taken = new Set<string>();
+  const logs: { readonly source: string; readonly target: string }[] = [];
   for (const name of names.toSorted((a, b) => (a < b ? -1 : 1))) {
     const source = join(from, name);
-    if (!(await lstat(source)).isFile()) continue;
-    const target = freeName(name, taken);
-    const file = join(to, target);
-    await writing(file, async () => {
-      await mkdir(to, { recursive: true, mode: 0o755 });
-      folders.add(to);
-      copied.push({ path: `data/logs/${target}`, ...(await copyFlushed(source, file)) });
-    });
+    if ((await lstat(source)).isFile()) logs.push({ source, target: freeName(name, taken) });
   }
+  if (logs.length === 0) return [];
+  await writing(to, () => mkdir(to, { recursive: true, mode: 0o755 }));
+  folders.add(to);
+  const copied: FileDigest[] = [];
+  const queue = logs.entries();
+  const lane = async () => {
+    for (const [at, { source, target }] of queue) {
+      const file = join(to, target);
+      const digest = await writing(file, () => copyFlushed(source, file));
+      copied[at] = { path: `data/logs/${target}`, ...digest };
+    }
+  };
+  await allDone(Array.from({ length: logsAtOnce }, lane));
   return copied;
 }
 
