@@ -1,4 +1,5 @@
 import type { Clock, ConnectionContext, PlanContext, Ports, PreflightCheck, PreflightStage, Selected, Selection } from './define-step.js';
+import { atOnce } from './at-once.js';
 import { formatDuration } from './duration.js';
 import { GuardError, messageOf, RefusedError, StepError } from './errors.js';
 import { kubernetesRightsOn, provisionedPermissions, rightsOn } from './plan/rights.js';
@@ -86,15 +87,10 @@ export async function existingWorld({ environment }: Pick<PlanBinding, 'environm
 const lookingAtOnce = 4;
 
 async function look(subjects: readonly Subject[], request: PreflightRequest): Promise<PreflightResult> {
-  const found: PreflightResult[] = [];
-  const queue = subjects.entries();
-  const lane = async () => {
-    for (const [at, subject] of queue) {
-      request.signal.throwIfAborted();
-      found[at] = 'connection' in subject ? { checks: await connectionChecks(subject.connection, request), selected: [] } : await lookAtStep(subject.step, request);
-    }
-  };
-  await Promise.all(Array.from({ length: lookingAtOnce }, lane));
+  const found = await atOnce(subjects, lookingAtOnce, async (subject): Promise<PreflightResult> => {
+    request.signal.throwIfAborted();
+    return 'connection' in subject ? { checks: await connectionChecks(subject.connection, request), selected: [] } : lookAtStep(subject.step, request);
+  });
   return { checks: found.flatMap(({ checks }) => checks), selected: found.flatMap(({ selected }) => selected) };
 }
 

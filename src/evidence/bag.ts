@@ -2,6 +2,7 @@ import { createReadStream, type Stats } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import { atOnce } from '../engine/at-once.js';
 import type { Runbook } from '../engine/documents.js';
 import { canonicalJson } from '../engine/canonical.js';
 import type { Drill } from '../engine/drill.js';
@@ -147,8 +148,8 @@ async function writeBundle(root: string, run: FinishedRun): Promise<Omit<Finishe
   };
   const putAll = (files: Iterable<readonly [string, string | Buffer]>) => allDone([...files].map(([path, text]) => put(path, text)));
   const texts = [...payloadTexts(content)];
-  const copying = run.logsDir === null ? [] : copyLogs(run.logsDir, join(root, 'data', 'logs'), folders);
-  await allDone([putAll(texts), Promise.resolve(copying).then(() => {})]);
+  const copying = run.logsDir === null ? Promise.resolve([]) : copyLogs(run.logsDir, join(root, 'data', 'logs'), folders);
+  await allDone([putAll(texts), copying]);
   payload.push(...texts.map(([path, text]) => digestOf(path, text)), ...(await copying));
   const { reportHtml } = await loading;
   const report = reportHtml({ ...content, files: reportFiles(payload) });
@@ -210,17 +211,10 @@ async function copyLogs(from: string, to: string, folders: Set<string>): Promise
   if (logs.length === 0) return [];
   await writing(to, () => mkdir(to, { recursive: true, mode: 0o755 }));
   folders.add(to);
-  const copied: FileDigest[] = [];
-  const queue = logs.entries();
-  const lane = async () => {
-    for (const [at, { source, target }] of queue) {
-      const file = join(to, target);
-      const digest = await writing(file, () => copyFlushed(source, file));
-      copied[at] = { path: `data/logs/${target}`, ...digest };
-    }
-  };
-  await allDone(Array.from({ length: logsAtOnce }, lane));
-  return copied;
+  return atOnce(logs, logsAtOnce, async ({ source, target }) => {
+    const file = join(to, target);
+    return { path: `data/logs/${target}`, ...(await writing(file, () => copyFlushed(source, file))) };
+  });
 }
 
 function freeName(name: string, taken: Set<string>): string {
@@ -269,7 +263,7 @@ async function flushFolder(folder: string): Promise<void> {
 }
 
 /** Side by side, so that a disk flushes them together. Throws the first error when all have ended: nothing is written after it. */
-async function allDone(work: readonly Promise<void>[]): Promise<void> {
+async function allDone(work: readonly Promise<unknown>[]): Promise<void> {
   for (const end of await Promise.allSettled(work)) if (end.status === 'rejected') throw end.reason;
 }
 

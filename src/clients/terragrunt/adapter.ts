@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { atOnce } from '../../engine/at-once.js';
 import { GuardError, StepError } from '../../engine/errors.js';
 import type { Effect } from '../../engine/define-step.js';
 import type { Scope } from '../../engine/scope.js';
@@ -87,15 +88,7 @@ export function terragruntPort(scope: Scope, world: World, shared: TerragruntSha
     run(connection, ['run', ...common(workOf(connection), 'reading'), '--', ...command], { effect, env, cwd: unit, ...(how === undefined ? {} : { how }) }, signal);
 
   /** Some at a time, results in the order of `units`. */
-  const inEach = async <T>(connection: string, units: readonly string[], work: (unit: string) => Promise<T>): Promise<T[]> => {
-    const results: T[] = [];
-    let next = 0;
-    const worker = async (): Promise<void> => {
-      for (let index = next++; index < units.length; index = next++) results[index] = await work(units[index] ?? '');
-    };
-    await Promise.all(Array.from({ length: Math.min(workOf(connection).parallelism, units.length) }, worker));
-    return results;
-  };
+  const inEach = <T>(connection: string, units: readonly string[], work: (unit: string) => Promise<T>): Promise<T[]> => atOnce(units, workOf(connection).parallelism, work);
 
   return {
     directory: (connection) => detailsOf(connection).directory,

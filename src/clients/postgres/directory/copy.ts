@@ -1,11 +1,12 @@
 import { constants } from 'node:fs';
 import { copyFile, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { atOnce } from '../../../engine/at-once.js';
 import { codeOf } from '../errors.js';
 import { giveTo } from '../conf.js';
 import type { Owner } from '../owner.js';
 
-const atOnce = 8;
+const copiesAtOnce = 8;
 
 export interface CopyOptions {
   readonly owner: Owner;
@@ -21,19 +22,12 @@ export async function copyFolder(from: string, to: string, options: CopyOptions)
   const files: { readonly from: string; readonly to: string; readonly size: number }[] = [];
   await mkdir(to, { mode: 0o700 });
   await walk(from, to, '', options, files);
-  let bytes = 0;
-  const work = files.values();
-  const worker = async (): Promise<void> => {
-    for (const file of work) {
-      options.signal.throwIfAborted();
-      // In two steps: `+=` would add to what the sum was before the copy, while others add to it too.
-      const copied = await copyOne(file, options);
-      bytes += copied;
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+  const sizes = await atOnce(files, copiesAtOnce, (file) => {
+    options.signal.throwIfAborted();
+    return copyOne(file, options);
+  });
   await giveTo(to, options.owner);
-  return bytes;
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 async function walk(from: string, to: string, path: string, options: CopyOptions, files: { from: string; to: string; size: number }[]): Promise<void> {
