@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { defineWatcher, type Observation } from '../../engine/define-watcher.js';
+import { defineWatcher } from '../../engine/define-watcher.js';
 import { strict } from '../../engine/schema.js';
 import { WatchedCluster } from './lib/watch-cluster.js';
 
@@ -23,8 +23,7 @@ export const watcher = defineWatcher({
   async begin(input, ctx) {
     const life = new AbortController();
     const signal = AbortSignal.any([life.signal, ctx.signal]);
-    const tell = (observation: Observation) => ctx.observed(observation);
-    const clusters = [...ctx.world.connections].filter(([, { kind }]) => kind === 'kubernetes').map(([name, connection]) => new WatchedCluster(name, connection, input, ctx, tell));
+    const clusters = [...ctx.world.connections].filter(([, { kind }]) => kind === 'kubernetes').map(([name, connection]) => new WatchedCluster(name, connection, input, ctx));
     try {
       await Promise.all(clusters.map((cluster) => cluster.begin(signal)));
     } catch (error) {

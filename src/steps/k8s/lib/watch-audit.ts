@@ -1,6 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import type { Observation, WatchContext } from '../../../engine/define-watcher.js';
 import { messageOf } from '../../../engine/errors.js';
+import { planned } from './declare.js';
 
 /** The part of audit.k8s.io/v1 Event that is read. */
 interface AuditEvent {
@@ -86,10 +87,10 @@ export class AuditLog {
     const isMeant = session ? stage === 'ResponseStarted' || stage === 'ResponseComplete' : stage === 'ResponseComplete' && writes.has(verb);
     if (!isMeant || objectRef === undefined || !this.#isInside(objectRef)) return [];
     if ((responseStatus?.code ?? 0) >= 400 || /[?&]dryRun=All/.test(requestURI)) return [];
-    const { resource = '', namespace, name = '*', subresource } = objectRef;
+    const { resource = '', apiGroup = '', namespace, name, subresource } = objectRef;
     const user = event.impersonatedUser?.username === undefined ? event.user?.username : `${event.user?.username ?? '?'} as ${event.impersonatedUser.username}`;
     const manager = /[?&]fieldManager=([^&]*)/.exec(requestURI)?.[1];
-    const object = `${singular(resource)} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
+    const object = planned({ kind: apiGroup === '' ? resource : `${resource}.${apiGroup}`, namespace, name });
     this.told.add(object);
     return [
       {
@@ -112,8 +113,3 @@ export class AuditLog {
 
 /** Records of what happened elsewhere, and reviews that change nothing. */
 export const ignored = new Set(['events', 'tokenreviews', 'subjectaccessreviews', 'selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'localsubjectaccessreviews']);
-
-function singular(plural: string): string {
-  if (plural.endsWith('ies')) return `${plural.slice(0, -3)}y`;
-  return /(s|x|ch|sh)es$/.test(plural) ? plural.slice(0, -2) : plural.replace(/s$/, '');
-}

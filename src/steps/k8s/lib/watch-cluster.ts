@@ -23,7 +23,7 @@ export class WatchedCluster {
   readonly #unexplained: Observation[] = [];
   #places: readonly WatchedPlace[] = [];
 
-  constructor(name: string, { role, details }: WorldConnection, private readonly input: ClusterInput, private readonly ctx: WatchContext, private readonly tell: (observation: Observation) => void) {
+  constructor(name: string, { role, details }: WorldConnection, private readonly input: ClusterInput, private readonly ctx: WatchContext) {
     const { context, uid } = details as unknown as KubernetesDetails;
     this.#cluster = ctx.ports.kubernetes.cluster(name);
     this.#boundary = kubernetesBoundary(ctx.boundary['kubernetes']).filter((entry) => entry.context === context && (entry.uid === undefined || entry.uid === uid));
@@ -46,8 +46,8 @@ export class WatchedCluster {
 
   async end(): Promise<number> {
     for (const place of this.#places) await place.compare();
-    for (const observation of (await this.#audit?.look()) ?? []) this.tell(observation);
-    for (const observation of this.#unexplained) if (this.#audit?.told.has(observation.object) !== true) this.tell(observation);
+    for (const observation of (await this.#audit?.look()) ?? []) this.ctx.observed(observation);
+    for (const observation of this.#unexplained) if (this.#audit?.told.has(observation.object) !== true) this.ctx.observed(observation);
     return this.#places.reduce((sum, { size }) => sum + size, 0);
   }
 
@@ -79,7 +79,7 @@ export class WatchedCluster {
 
   #observed(observation: Observation): void {
     if (observation.actor === null && this.#audit !== undefined) this.#unexplained.push(observation);
-    else this.tell(observation);
+    else this.ctx.observed(observation);
   }
 
   #isWatched({ plural, verbs }: Resource): boolean {

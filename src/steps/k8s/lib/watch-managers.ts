@@ -14,7 +14,8 @@ export function writersBetween(before: KubernetesObject | undefined, after: Kube
   const wrote = (after.metadata.managedFields ?? []).filter((entry) => {
     const known = earlier.get(keyOf(entry));
     if (known === undefined || known.time !== entry.time) return true;
-    return leaves(entry.fieldsV1).some((field) => !new Set(leaves(known.fieldsV1)).has(field));
+    const had = new Set(leaves(known.fieldsV1));
+    return leaves(entry.fieldsV1).some((field) => !had.has(field));
   });
   const writers = wrote.length > 0 || changed.length === 0 || changed.includes('spec.replicas') ? wrote : latest((after.metadata.managedFields ?? []).filter((entry) => changed.every((path) => owns(entry, path))));
   return [...new Set(writers.map(({ manager }) => manager ?? 'unknown'))].toSorted();

@@ -2,6 +2,7 @@ import type { Collection, KubernetesCluster, KubernetesObject, Resource } from '
 import type { Observation, WatchContext } from '../../../engine/define-watcher.js';
 import { messageOf } from '../../../engine/errors.js';
 import { runLabel, runMark } from '../../../engine/mark.js';
+import { planned } from './declare.js';
 import { writersBetween } from './watch-managers.js';
 import { changedPaths, inWordsOf } from './watch-paths.js';
 
@@ -95,6 +96,7 @@ export class WatchedPlace {
     if (!this.place.isMeant(object.metadata.name) || before?.metadata.resourceVersion === object.metadata.resourceVersion) return;
     this.#remember(object);
     if (object.metadata.deletionTimestamp !== undefined && before?.metadata.deletionTimestamp === undefined) {
+      this.#leaving.add(uid);
       this.#leaves(object, 'marked for deletion', since);
       return;
     }
@@ -115,13 +117,11 @@ export class WatchedPlace {
     const uid = object.metadata.uid ?? '';
     if (!this.#uids.delete(uid)) return;
     if (!this.#leaving.delete(uid)) this.#leaves(object, 'deleted', since);
-    this.#leaving.delete(uid);
     this.place.objects.delete(uid);
   }
 
   /** The API says of no deletion who asked for it. Where an owner explains it, its controller did. */
   #leaves(object: KubernetesObject, change: string, since: string | undefined): void {
-    this.#leaving.add(object.metadata.uid ?? '');
     const controller = this.#controllerThatRemoves(object);
     this.#observe(object, controller, change, controller === null ? 'none' : 'another', since);
   }
@@ -144,10 +144,10 @@ export class WatchedPlace {
     return before !== undefined || run === undefined || run === runMark(this.ctx.runId);
   }
 
-  #observe({ kind, metadata: { name, namespace } }: KubernetesObject, actor: string | null, change: string, proof: Observation['proof'], since: string | undefined): void {
+  #observe({ apiVersion, kind, metadata: { name, namespace } }: KubernetesObject, actor: string | null, change: string, proof: Observation['proof'], since: string | undefined): void {
     const at = this.ctx.clock.now().at;
     const { system, scope } = this.place;
-    this.tell({ system, object: `${kind.toLowerCase()} ${namespace === undefined ? '' : `${namespace}/`}${name}`, actor, change, at, since: since ?? new Date(Date.parse(at) - deliveryMs).toISOString(), proof, scope });
+    this.tell({ system, object: planned({ apiVersion, kind, namespace, name }), actor, change, at, since: since ?? new Date(Date.parse(at) - deliveryMs).toISOString(), proof, scope });
   }
 
   #remember(object: KubernetesObject): void {
