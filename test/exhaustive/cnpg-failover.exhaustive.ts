@@ -64,9 +64,9 @@ describe(`${drills} failovers, beside a client of its own that looks every 5 ms`
     expect(median(differences)).toBeLessThan(220);
   });
 
-  it('sees a change of the Cluster within 50 ms of its request to the API server', async () => {
+  it('sees a change of the Cluster within 50 ms of its request to the API server', async (context) => {
     const { own } = stage.kubernetes;
-    if (own === null) return;
+    if (own === null) return context.skip();
     const changes = await changesByRevision(own.auditLog);
     const delays = judged.flatMap(({ events }) =>
       events.flatMap((event) => {

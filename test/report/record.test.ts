@@ -60,16 +60,16 @@ describe('what auditors ask for', () => {
 
   it('that the restored data was deleted, or what was not', () => {
     const made = (ok?: boolean): readonly Pick<DrillEvent, 'type' | 'data'>[] => [
-      { type: 'cleanup.deferred', data: { id: 'c1', uses: 'restored-postgres/remove', with: { path: '/work/copy' } } },
+      { type: 'cleanup.deferred', data: { id: 'c1', uses: 'restored-postgres/remove', with: { path: '/srv/copy' } } },
       ...(ok === undefined ? [] : [{ type: 'cleanup.finished' as const, data: { id: 'c1', ok, ...(ok ? {} : { error: 'disk is gone' }) } }]),
     ];
     const removed = reportHtml(after(inputOf(), 'run.started', made(true)));
     expect(removed).toContain('were removed, the restored data with them. The inventory afterwards found nothing left.');
-    expect(removed).toMatch(/restored-postgres\/remove<\/th><td>path \/work\/copy<\/td><td>removed<\/td>/);
+    expect(removed).toMatch(/restored-postgres\/remove<\/th><td>path \/srv\/copy<\/td><td>removed<\/td>/);
     expect(reportModel(after(inputOf(), 'run.started', made(false))).deletion).toMatchObject({ tone: 'bad', rows: [{ result: 'failed: disk is gone' }] });
     expect(reportModel(after(inputOf(), 'run.started', made())).deletion).toMatchObject({ tone: 'bad', rows: [{ result: 'not removed' }] });
-    const kept = after(inputOf(), 'run.started', [...made(), { type: 'run.kept', data: { cleanups: ['c1'], things: [{ system: 'directory', object: '/work/copy' }], until: '2026-12-01T00:00:00.000Z' } }]);
-    expect(reportModel(kept).deletion).toMatchObject({ tone: 'warn', rows: [{ result: 'kept on purpose' }], kept: ['directory: /work/copy, until 2026-12-01 00:00:00 UTC'] });
+    const kept = after(inputOf(), 'run.started', [...made(), { type: 'run.kept', data: { cleanups: ['c1'], things: [{ system: 'directory', object: '/srv/copy' }], until: '2026-12-01T00:00:00.000Z' } }]);
+    expect(reportModel(kept).deletion).toMatchObject({ tone: 'warn', rows: [{ result: 'kept on purpose' }], kept: ['directory: /srv/copy, until 2026-12-01 00:00:00 UTC'] });
   });
 
   it('what the controls that the runbook names ask for, and what no bundle shows', () => {
