@@ -1,5 +1,5 @@
 import type { Ports } from '../engine/define-step.js';
-import { runLabel, runMark } from '../engine/mark.js';
+import { runLabel, runMark, runTag } from '../engine/mark.js';
 import { messageOf } from '../engine/errors.js';
 import { declaredPermissions } from '../engine/plan/rights.js';
 import type { Plan, PlanBinding } from '../engine/plan-document.js';
@@ -7,7 +7,6 @@ import type { AccessCheck } from '../engine/run/scope.js';
 import type { Scope } from '../engine/scope.js';
 import type { World } from '../engine/world.js';
 import { labelledObjects } from '../clients/kubernetes/left.js';
-import { runTag } from '../clients/ec2/tags.js';
 import { readingScope } from './observe.js';
 import type { Left } from './residue.js';
 

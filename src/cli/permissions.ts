@@ -1,6 +1,7 @@
 import { RefusedError, UsageError } from '../engine/errors.js';
 import type { Guard } from '../engine/guard.js';
-import type { NeededRight, Permission, SqlRight } from '../engine/define-step.js';
+import type { NeededRight } from '../engine/define-step.js';
+import type { Permission, SqlRight } from '../engine/permission.js';
 import { declaredPermissions, provisionedPermissions, rightsOn } from '../engine/plan/rights.js';
 import type { PlanBinding } from '../engine/plan-document.js';
 import { existingWorld } from '../engine/preflight.js';

@@ -1,5 +1,6 @@
 import type { Static, TSchema } from 'typebox';
-import type { BaseContext, Permission, PlannedStep } from './define-step.js';
+import type { BaseContext, PlannedStep } from './define-step.js';
+import type { Permission } from './permission.js';
 import type { World, WorldConnection } from './world.js';
 
 /**

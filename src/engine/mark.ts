@@ -2,6 +2,8 @@ import { sha256 } from './canonical.js';
 
 /** The label of everything that a run makes in a cluster. */
 export const runLabel = 'muster.dev/run';
+/** The tag of everything that a run makes in an account of AWS; its value is the run's id. */
+export const runTag = 'muster-run';
 
 const longest = 63;
 const digits = 16;

@@ -1,4 +1,4 @@
-import type { AwsRight } from '../../engine/define-step.js';
+import type { AwsRight } from '../../engine/permission.js';
 import { declaredPermissions } from '../../engine/plan/rights.js';
 import type { PlanBinding } from '../../engine/plan-document.js';
 

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { KubernetesRight } from '../../engine/define-step.js';
+import type { KubernetesRight } from '../../engine/permission.js';
 import { kubernetesRightsOn, type Declared } from '../../engine/plan/rights.js';
 import type { PlanBinding } from '../../engine/plan-document.js';
 

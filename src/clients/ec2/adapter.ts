@@ -3,12 +3,12 @@ import type { Effect } from '../../engine/define-step.js';
 import { messageOf, StepError } from '../../engine/errors.js';
 import type { AwsTarget, Scope } from '../../engine/scope.js';
 import type { World } from '../../engine/world.js';
+import { runTag } from '../../engine/mark.js';
 import { awsCodeOf, isNotFound } from '../aws/errors.js';
 import { AwsCalls, type AwsShared } from '../aws/shared.js';
 import { commandOf, effectOf, madeBy, volumeBefore } from './changes.js';
 import { snapshotOf, tagsOf, unreadable, volumeOf } from './convert.js';
 import type { Ec2, Ec2Change, Ec2Port, Instance, Snapshot, Tags, Volume } from './port.js';
-import { runTag } from './tags.js';
 
 type Sdk = typeof sdk;
 type Client = sdk.EC2Client;

@@ -1,9 +1,9 @@
 import type * as sdk from '@aws-sdk/client-ec2';
 import type { Effect } from '../../engine/define-step.js';
+import { runTag } from '../../engine/mark.js';
 import type { AwsDetails } from '../aws/details.js';
 import { tagList } from './convert.js';
 import type { Ec2Change, Tags } from './port.js';
-import { runTag } from './tags.js';
 
 interface Sent {
   /** Resolves to the volume that it concerns, where the answer names one. */

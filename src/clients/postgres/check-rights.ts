@@ -1,4 +1,5 @@
-import type { PreflightCheck, SqlRight } from '../../engine/define-step.js';
+import type { PreflightCheck } from '../../engine/define-step.js';
+import type { SqlRight } from '../../engine/permission.js';
 import { grantStatement, maintainSince } from './grants.js';
 import type { PostgresSession } from './port.js';
 

@@ -1,4 +1,4 @@
-import type { SqlRight } from '../../engine/define-step.js';
+import type { SqlRight } from '../../engine/permission.js';
 
 /** server_version_num from which MAINTAIN exists. */
 export const maintainSince = 170_000;

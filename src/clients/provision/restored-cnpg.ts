@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
-import { defineProvisioner, type KubernetesRight } from '../../engine/define-step.js';
+import { defineProvisioner } from '../../engine/define-step.js';
+import type { KubernetesRight } from '../../engine/permission.js';
 import { StepError } from '../../engine/errors.js';
 import { runLabel, runMark } from '../../engine/mark.js';
 import { ConnectionName, literals, strict } from '../../engine/schema.js';

@@ -8,6 +8,7 @@ import { versionOf } from '../terraform/adapter.js';
 import { runTool } from '../terraform/command.js';
 import type { TerraformDetails } from '../terraform/details.js';
 import { checkVersion } from '../terraform/versions.js';
+import { SecretEnv, Variable } from './lib/command-env.js';
 import { findProgram } from '../process/which.js';
 
 const input = Type.Object(
@@ -16,8 +17,8 @@ const input = Type.Object(
     binary: Type.Optional(Type.String({ minLength: 1, default: 'terraform', description: 'terraform or tofu: a name on PATH, or an absolute path' })),
     workspace: Type.Optional(Type.String({ minLength: 1, description: 'Must be there already; default: the default workspace' })),
     backendConfig: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][a-z0-9_]*$' }), Type.Unknown(), { description: 'Settings of the backend that the code leaves open; no secrets' })),
-    env: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String(), { description: 'Added to the environment of every command; TF_VAR_<name> sets a variable' })),
-    secretEnv: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), { description: 'Variables of the environment that Muster was started in, passed on; their values are redacted everywhere' })),
+    env: Type.Optional(Type.Record(Type.String({ pattern: Variable }), Type.String(), { description: 'Added to the environment of every command; TF_VAR_<name> sets a variable' })),
+    secretEnv: SecretEnv,
     mayDestroy: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { default: [], description: 'Resource addresses that a drill may destroy or replace here; `*` stands for any text' })),
   },
   strict,

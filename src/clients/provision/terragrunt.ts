@@ -4,6 +4,7 @@ import { Type, type Static } from 'typebox';
 import { defineProvisioner } from '../../engine/define-step.js';
 import { StepError } from '../../engine/errors.js';
 import { strict } from '../../engine/schema.js';
+import { SecretEnv, Variable } from './lib/command-env.js';
 import { findProgram } from '../process/which.js';
 import { versionOf } from '../terraform/adapter.js';
 import { checkVersion } from '../terraform/versions.js';
@@ -11,14 +12,13 @@ import { defaultParallelism, terragruntVersion } from '../terragrunt/adapter.js'
 import type { TerragruntDetails } from '../terragrunt/details.js';
 import { checkTerragruntVersion } from '../terragrunt/versions.js';
 
-const Variable = '^[A-Za-z_][A-Za-z0-9_]*$';
 const input = Type.Object(
   {
     directory: Type.String({ minLength: 1, description: "Folder that holds the units, from the runbook's folder on" }),
     binary: Type.Optional(Type.String({ minLength: 1, default: 'terragrunt', description: 'terragrunt 0.90 or later: a name on PATH, or an absolute path' })),
     terraform: Type.Optional(Type.String({ minLength: 1, default: 'terraform', description: 'terraform or tofu: a name on PATH, or an absolute path' })),
     env: Type.Optional(Type.Record(Type.String({ pattern: Variable }), Type.String(), { description: 'Added to the environment of every command: the account, the state bucket; no secrets' })),
-    secretEnv: Type.Optional(Type.Array(Type.String({ pattern: Variable }), { description: 'Variables of the environment that Muster was started in, passed on; their values are redacted everywhere' })),
+    secretEnv: SecretEnv,
     parallelism: Type.Optional(Type.Integer({ minimum: 1, description: 'How many units side by side; default: twice the cores of this machine' })),
     mayDestroy: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { default: [], description: 'What a drill may destroy or replace here, as `<unit> <resource address>`; `*` stands for any text' })),
   },

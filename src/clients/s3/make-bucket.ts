@@ -1,12 +1,11 @@
 import type * as sdkTypes from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { StepError } from '../../engine/errors.js';
+import { runTag } from '../../engine/mark.js';
 import { awsCodeOf } from '../aws/errors.js';
 
 type Sdk = typeof sdkTypes;
 
-/** By which a bucket is known to be a run's own. */
-export const runTag = 'muster-run';
 
 export async function bucketExists(client: S3Client, { HeadBucketCommand }: Sdk, Bucket: string, abortSignal: AbortSignal): Promise<boolean> {
   try {

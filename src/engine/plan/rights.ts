@@ -1,4 +1,5 @@
-import type { NeededRight, Permission } from '../define-step.js';
+import type { NeededRight } from '../define-step.js';
+import type { Permission } from '../permission.js';
 import type { Registry } from '../registry.js';
 import { flattenSteps, type PlanBinding } from '../plan-document.js';
 

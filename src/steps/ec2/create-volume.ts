@@ -7,14 +7,11 @@ import { inWords, knownText, membersOf } from '../../engine/plannable.js';
 import { literals, strict } from '../../engine/schema.js';
 import { askUntil, sendUntil } from './lib/ask.js';
 import { Aws, defaultEvery, SnapshotId, Tags, Zone } from './lib/inputs.js';
+import { noSnapshot, tokenTag } from './lib/names.js';
 import { anyVolume, checkRight, ec2Of } from './lib/preflight.js';
 import { ec2Rights } from './lib/rights.js';
 import { untilVolume } from './lib/volumes.js';
 
-/** By it a volume is found again whose id nobody could note. */
-const tokenTag = 'muster-token';
-/** To ask what would be permitted before a snapshot is known. */
-const noSnapshot = 'snap-00000000000000000';
 
 export const step = defineStep({
   type: 'ec2.create-volume',

@@ -4,15 +4,13 @@ import { parseDuration } from '../../engine/duration.js';
 import { StepError } from '../../engine/errors.js';
 import { inWords, isUnknown, membersOf } from '../../engine/plannable.js';
 import { Duration, literals, nullable, strict } from '../../engine/schema.js';
+import { runTag } from '../../engine/mark.js';
 import { Aws, SnapshotId, Tags, VolumeId } from './lib/inputs.js';
 import { pickSnapshot, refuseOld, ruleInWords, type SnapshotRule } from './lib/pick-snapshot.js';
 import { ec2Of } from './lib/preflight.js';
+import { noSnapshot } from './lib/names.js';
 import { ec2Rights } from './lib/rights.js';
 
-/** An id that no snapshot has. */
-const noSnapshot = 'snap-00000000000000000';
-/** Of snapshots that were made by a drill. */
-const madeByDrill = 'muster-run';
 
 export const step = defineStep({
   type: 'ec2.find-snapshot',
@@ -75,7 +73,7 @@ export const step = defineStep({
     await ctx.evidence('volume-snapshot', {
       connection: aws,
       snapshot: found.id,
-      origin: found.tags[madeByDrill] === undefined ? 'schedule' : 'drill',
+      origin: found.tags[runTag] === undefined ? 'schedule' : 'drill',
       startedAt: found.startedAt,
       owner: found.owner,
       state: found.state,

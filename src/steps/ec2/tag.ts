@@ -4,6 +4,8 @@ import { defineStep, type BaseContext } from '../../engine/define-step.js';
 import { StepError } from '../../engine/errors.js';
 import { inWords, itemsOf, knownText, membersOf } from '../../engine/plannable.js';
 import { strict } from '../../engine/schema.js';
+import { runTag } from '../../engine/mark.js';
+import { tokenTag } from './lib/names.js';
 import { sendUntil } from './lib/ask.js';
 import { Aws, Tags } from './lib/inputs.js';
 import { checkRight, ec2Of } from './lib/preflight.js';
@@ -31,7 +33,7 @@ export const step = defineStep({
   },
   async run({ aws, resources, tags }, ctx) {
     const ec2 = ctx.ports.ec2.of(aws);
-    const kept = [ec2.details.tag.key, 'muster-run', 'muster-token'];
+    const kept = [ec2.details.tag.key, runTag, tokenTag];
     const wrong = Object.keys(tags).find((key) => kept.includes(key) || key.startsWith('aws:'));
     if (wrong !== undefined) throw new StepError('tag-refused', `\`tags\` may not set ${wrong}`, { hint: 'The tag of the boundary, and those by which a run knows its own, decide what a drill may alter.' });
     for (const id of resources) {

@@ -7,18 +7,14 @@ import { Duration, literals, nullable, strict } from '../../engine/schema.js';
 import { changeOf, planned, rightOf } from './lib/declare.js';
 import { dryRun } from './lib/dry-run.js';
 import { untilGone } from './lib/gone.js';
-import { ApiVersion, Kind, Kubernetes, Namespace, ObjectName } from './lib/inputs.js';
+import { objectFields } from './lib/inputs.js';
 import { nameOf, referenceOf, uidOf } from './lib/objects.js';
 
 const propagations = { background: 'Background', foreground: 'Foreground', orphan: 'Orphan' } as const;
 
 const input = Type.Object(
   {
-    kubernetes: Kubernetes,
-    kind: Kind,
-    apiVersion: ApiVersion,
-    namespace: Namespace,
-    name: ObjectName(),
+    ...objectFields,
     uid: Type.Optional(Type.String({ minLength: 1, description: 'Delete this object only; default: the one that bears the name when the step begins' })),
     gracePeriod: Type.Optional(Duration("How long a pod's processes get to end, in whole seconds; default: as the pod says. 0 kills at once.")),
     propagation: Type.Optional(literals(['background', 'foreground', 'orphan'], { default: 'background', description: 'What becomes of objects that belong to it' })),

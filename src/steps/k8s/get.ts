@@ -4,7 +4,7 @@ import { StepError } from '../../engine/errors.js';
 import { membersOf } from '../../engine/plannable.js';
 import { nullable, strict } from '../../engine/schema.js';
 import { planned, rightOf } from './lib/declare.js';
-import { ApiVersion, Kind, Kubernetes, Namespace, ObjectName } from './lib/inputs.js';
+import { objectFields } from './lib/inputs.js';
 import { textAt } from './lib/jsonpath.js';
 import { referenceOf, uidOf, withoutSecrets } from './lib/objects.js';
 
@@ -13,11 +13,7 @@ export const step = defineStep({
   summary: 'Reads one object, and values of it by JSONPath for later steps. The values of Secrets are never read out.',
   input: Type.Object(
     {
-      kubernetes: Kubernetes,
-      kind: Kind,
-      apiVersion: ApiVersion,
-      namespace: Namespace,
-      name: ObjectName(),
+      ...objectFields,
       values: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][A-Za-z0-9_]*$' }), Type.String({ minLength: 1 }), { description: "What to read out, by name: JSONPath as kubectl takes it, as in {.spec.volumeName}. The step fails when there is nothing at a path" })),
     },
     strict,

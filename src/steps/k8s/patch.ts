@@ -5,18 +5,14 @@ import { inWords, membersOf } from '../../engine/plannable.js';
 import { literals, strict } from '../../engine/schema.js';
 import { changeOf, planned, rightOf } from './lib/declare.js';
 import { dryRun, withHint } from './lib/dry-run.js';
-import { ApiVersion, Kind, Kubernetes, Namespace, ObjectName } from './lib/inputs.js';
+import { objectFields } from './lib/inputs.js';
 import { mergePatchBack } from './lib/merge.js';
 import { referenceOf, uidOf } from './lib/objects.js';
 import { deferRestore, refuseSecretValues, restore } from './lib/restore.js';
 
 const input = Type.Object(
   {
-    kubernetes: Kubernetes,
-    kind: Kind,
-    apiVersion: ApiVersion,
-    namespace: Namespace,
-    name: ObjectName(),
+    ...objectFields,
     patch: Type.Unknown({ description: 'An object for merge and strategic, a list of operations for json' }),
     type: Type.Optional(literals(['merge', 'strategic', 'json'], { default: 'merge', description: 'merge: RFC 7396; json: RFC 6902; strategic: lists by key, for built-in kinds only' })),
     subresource: Type.Optional(literals(['status'], { description: 'Change the status in place of all else' })),

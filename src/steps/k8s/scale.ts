@@ -6,17 +6,13 @@ import { inWords, membersOf } from '../../engine/plannable.js';
 import { strict } from '../../engine/schema.js';
 import { changeOf, planned, rightOf } from './lib/declare.js';
 import { dryRun } from './lib/dry-run.js';
-import { ApiVersion, Kind, Kubernetes, Namespace, ObjectName } from './lib/inputs.js';
+import { objectFields } from './lib/inputs.js';
 import { nameOf, referenceOf, sameObject, storedObject, storedReference, uidOf } from './lib/objects.js';
 import { untilScaled } from './lib/scaled.js';
 
 const input = Type.Object(
   {
-    kubernetes: Kubernetes,
-    kind: Kind,
-    apiVersion: ApiVersion,
-    namespace: Namespace,
-    name: ObjectName(),
+    ...objectFields,
     replicas: Type.Integer({ minimum: 0 }),
     wait: Type.Optional(Type.Boolean({ default: true, description: 'Until as many are ready, or all pods are gone' })),
   },

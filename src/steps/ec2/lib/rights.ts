@@ -1,4 +1,4 @@
-import type { AwsRight } from '../../../engine/define-step.js';
+import type { AwsRight } from '../../../engine/permission.js';
 import { inWords } from '../../../engine/plannable.js';
 
 type What = Pick<AwsRight, 'resource' | 'tagged'>;

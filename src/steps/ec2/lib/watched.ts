@@ -3,6 +3,7 @@ import type { TrailEvent } from '../../../clients/aws/port.js';
 import { canonicalJson } from '../../../engine/canonical.js';
 import type { Observation, WatchContext } from '../../../engine/define-watcher.js';
 import { StepError, messageOf } from '../../../engine/errors.js';
+import { runTag } from '../../../engine/mark.js';
 
 type Facts = Readonly<Record<string, unknown>>;
 
@@ -16,7 +17,6 @@ interface Seen {
 
 /** Who the schedule is, for profiles: `dlm policy-0123`. */
 const policyTag = 'aws:dlm:lifecycle-policy-id';
-const runTag = 'muster-run';
 /** Late by about five minutes, says Amazon, and never promised to be whole. */
 const trailLagMs = 300_000;
 

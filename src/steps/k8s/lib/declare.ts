@@ -1,4 +1,5 @@
-import type { Change, KubernetesRight } from '../../../engine/define-step.js';
+import type { Change } from '../../../engine/define-step.js';
+import type { KubernetesRight } from '../../../engine/permission.js';
 import { inWords, knownText } from '../../../engine/plannable.js';
 import { kindOf } from './kinds.js';
 

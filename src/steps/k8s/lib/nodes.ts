@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { KubernetesCluster, KubernetesObject } from '../../../clients/kubernetes/port.js';
-import type { KubernetesRight } from '../../../engine/define-step.js';
+import type { KubernetesRight } from '../../../engine/permission.js';
 import { StepError } from '../../../engine/errors.js';
 import { inWords, itemsOf, knownText } from '../../../engine/plannable.js';
 import { Kubernetes } from './inputs.js';

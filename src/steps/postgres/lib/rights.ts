@@ -1,4 +1,5 @@
-import type { NeededRight, SqlRight } from '../../../engine/define-step.js';
+import type { NeededRight } from '../../../engine/define-step.js';
+import type { SqlRight } from '../../../engine/permission.js';
 import { inWords, isUnknown } from '../../../engine/plannable.js';
 
 type Right = NeededRight['right'];

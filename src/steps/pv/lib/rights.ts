@@ -1,4 +1,4 @@
-import type { KubernetesRight } from '../../../engine/define-step.js';
+import type { KubernetesRight } from '../../../engine/permission.js';
 import { knownText } from '../../../engine/plannable.js';
 import { rightOf } from '../../k8s/lib/declare.js';
 import { pausable, type Pausable } from './owners.js';

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import type { Change, Permission, Plannable, PlanContext, PreflightCheck } from '../../../engine/define-step.js';
+import type { Change, Plannable, PlanContext, PreflightCheck } from '../../../engine/define-step.js';
+import type { Permission } from '../../../engine/permission.js';
 import { inWords, itemsOf, knownText, membersOf } from '../../../engine/plannable.js';
 import { ConnectionName } from '../../../engine/schema.js';
 

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import type { ObjectVersion } from '../../../clients/s3/port.js';
-import type { Permission, Plannable, PlanContext, PreflightCheck, StepContext } from '../../../engine/define-step.js';
+import type { Plannable, PlanContext, PreflightCheck, StepContext } from '../../../engine/define-step.js';
+import type { Permission } from '../../../engine/permission.js';
 import { StepError } from '../../../engine/errors.js';
 import { inWords, knownText, membersOf } from '../../../engine/plannable.js';
 import { ConnectionName } from '../../../engine/schema.js';

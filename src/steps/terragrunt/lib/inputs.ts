@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
-import type { Change, Permission, Plannable } from '../../../engine/define-step.js';
+import type { Change, Plannable } from '../../../engine/define-step.js';
+import type { Permission } from '../../../engine/permission.js';
 import { inWords } from '../../../engine/plannable.js';
 import { ConnectionName, literals, strict } from '../../../engine/schema.js';
 
