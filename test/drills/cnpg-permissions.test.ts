@@ -1,33 +1,26 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Environment } from '../../src/engine/documents.js';
-import type { Plan } from '../../src/engine/plan-document.js';
 import { requireComponent } from '../components/index.js';
 import { kubernetesComponent } from '../components/kubernetes/index.js';
 import { openStage, type Stage } from './cnpg.js';
-import { drill, muster, removeFolders, scratch } from './harness.js';
+import { drill, muster, removeFolders, run, scratch } from './harness.js';
+import { failedChecks, naming, printedRoles, serviceAccount, withOneLess, type Account, type Role } from './rights.js';
 
-interface Role {
-  readonly kind: 'Role' | 'ClusterRole';
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly rules: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[];
-}
+const describe = process.env['MUSTER_TEST_KUBECONFIG'] ? (await requireComponent(kubernetesComponent)).skip : await requireComponent(kubernetesComponent);
 
-const describe = await requireComponent(kubernetesComponent);
-const group = '/apis/rbac.authorization.k8s.io/v1';
+const runbooks = ['cnpg-failover', 'cnpg-pitr-restore'];
+/** Rights that a drill may pass without, and when it needs them. */
+const sometimes: Readonly<Record<string, Readonly<Record<string, string>>>> = {};
 
 describe('under exactly the roles that are printed for it', () => {
   let stage: Stage;
-  const granted = new Set<string>();
+  let account: Account;
 
   beforeAll(async () => {
     stage = await openStage({ instances: 2 });
+    if (stage.kubernetes.own === null) throw new Error('not a cluster of ours');
+    account = await serviceAccount(stage.kubernetes, stage.kubernetes.own, stage.cnpg.namespace);
   }, 180_000);
-
-  afterEach(async () => {
-    for (const path of granted) await stage.kubernetes.request('DELETE', path).catch(() => undefined);
-    granted.clear();
-  });
 
   afterAll(async () => {
     await stage?.stop();
@@ -36,7 +29,7 @@ describe('under exactly the roles that are printed for it', () => {
 
   /** Whoever may do nothing but what is granted. A runbook that restores nothing needs no place for a copy. */
   const asDrill = (runbook: string) => (environment: Environment) => {
-    Object.assign(environment.connections['k8s']?.with ?? {}, { kubeconfig: stage.kubernetes.kubeconfigOf('drill') });
+    Object.assign(environment.connections['k8s']?.with ?? {}, { kubeconfig: account.kubeconfig });
     if (runbook === 'cnpg-failover') delete environment.connections['copy'];
   };
 
@@ -48,37 +41,40 @@ describe('under exactly the roles that are printed for it', () => {
     return stdout;
   }
 
-  async function grant(roles: readonly Role[]): Promise<void> {
-    for (const { kind, metadata, rules } of roles) {
-      const path = kind === 'ClusterRole' ? `${group}/clusterroles` : `${group}/namespaces/${metadata.namespace}/roles`;
-      if (granted.has(`${path}/${metadata.name}`)) await stage.kubernetes.request('DELETE', `${path}/${metadata.name}`);
-      granted.add(`${path}/${metadata.name}`);
-      await stage.kubernetes.request('POST', path, { metadata, rules });
-      const binding = { metadata: { name: metadata.name }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: metadata.name }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'muster-drill' }] };
-      await stage.kubernetes.request('POST', path.replace(/roles$/, 'rolebindings'), binding).catch(() => undefined);
-    }
-  }
-
-  const roles = async (runbook: string): Promise<Role[]> => parseAllDocuments(await command('permissions', runbook, '--only', 'k8s')).map((document) => document.toJS() as Role);
-  const failed = async (runbook: string): Promise<string> => {
-    const { observed } = JSON.parse(await command('plan', runbook, '--format', 'json')) as Plan;
-    return observed.checks.filter(({ result }) => result === 'failed').map(({ id, detail }) => `${id}: ${detail}`).join('\n');
+  const roles = async (runbook: string): Promise<Role[]> => printedRoles(await command('permissions', runbook, '--only', 'k8s'));
+  const failed = async (runbook: string): Promise<string> => failedChecks(await command('plan', runbook, '--format', 'json'));
+  const setOf = (runbook: string) => (runbook === 'cnpg-failover' ? {} : { rows: 2000 });
+  const objects = async () => {
+    const { namespace } = stage.cnpg;
+    const lists = await Promise.all([`/apis/postgresql.cnpg.io/v1/namespaces/${namespace}/clusters`, `/apis/postgresql.cnpg.io/v1/namespaces/${namespace}/backups`, `/api/v1/namespaces/${namespace}/pods`].map((path) => stage.kubernetes.request('GET', path)));
+    return lists.flatMap(({ items = [] }) => items.map(({ metadata }) => metadata.uid)).toSorted();
   };
 
-  it.each(['cnpg-failover', 'cnpg-pitr-restore'])('%s passes', async (runbook) => {
-    await grant(await roles(runbook));
+  it.each(runbooks)('%s passes, and uses each of them', async (runbook) => {
+    const all = await roles(runbook);
+    await account.grant(all);
     await expect.poll(() => failed(runbook), { timeout: 30_000 }).toBe('');
-    const set = runbook === 'cnpg-failover' ? {} : { rows: 2000 };
-    const drilled = await drill(stage.drill(runbook, { environment: asDrill(runbook), set }));
+    const since = new Date();
+    const drilled = await drill(stage.drill(runbook, { environment: asDrill(runbook), set: setOf(runbook) }));
     expect(drilled.codes).toEqual([]);
+    expect(account.unused(all, since).filter((right) => sometimes[runbook]?.[right] === undefined)).toEqual([]);
   });
 
-  it.each(['cnpg-failover', 'cnpg-pitr-restore'])('of %s, preflight names any one rule that is missing', async (runbook) => {
-    const all = await roles(runbook);
-    const rules = all.flatMap((role) => role.rules.map((rule) => ({ role, rule })));
-    for (const { role: of, rule: missing } of rules) {
-      await grant(all.map((role) => (role === of ? { ...role, rules: role.rules.filter((rule) => rule !== missing) } : role)));
-      await expect.poll(() => failed(runbook), { timeout: 30_000 }).toMatch(new RegExp(`(${missing.verbs.join('|')}) .*${missing.resources[0]?.split('/')[0]}`));
+  it.each(runbooks)('of %s, preflight names any one rule that is missing', async (runbook) => {
+    for (const { missing, rest } of withOneLess(await roles(runbook))) {
+      await account.grant(rest);
+      await expect.poll(() => failed(runbook), { timeout: 30_000 }).toMatch(naming(missing));
     }
+  });
+
+  it.each(runbooks)('%s is refused with one rule less, and touches nothing', async (runbook) => {
+    const before = await objects();
+    const without = withOneLess(await roles(runbook)).find(({ missing }) => missing.resources.includes(runbook === 'cnpg-failover' ? 'pods' : 'backups'));
+    await account.grant(without?.rest ?? []);
+    const drilled = await run(stage.drill(runbook, { environment: asDrill(runbook), set: setOf(runbook) }));
+    expect(drilled.code, drilled.stderr).toBe(3);
+    expect(drilled.stderr).toMatch(runbook === 'cnpg-failover' ? /right to delete pods in / : /right to \w+ backups\.postgresql\.cnpg\.io in /);
+    expect(drilled.bundle).toBeNull();
+    expect(await objects()).toEqual(before);
   });
 });

@@ -1,12 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse, parseAllDocuments, stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { startIngress, type Ingress } from '../components/kubernetes/ingress.js';
-import type { Cluster, KubernetesObject } from '../components/kubernetes/index.js';
+import type { Cluster } from '../components/kubernetes/index.js';
 import { deployment, disruptionBudget, service } from '../components/kubernetes/objects.js';
 import { until } from '../components/kubernetes/programs.js';
 import type { Environment, Runbook } from '../../src/engine/documents.js';
 import { drill, muster, root, run, scratch, type Drilled, type DrillOptions, type Judged } from './harness.js';
+import { failedChecks, printedRoles, type Role } from './rights.js';
 
 /** A service of a namespace of its own: the Deployment `web` with a budget, and the stand-in ingress that leads to it. */
 export interface Shop {
@@ -15,13 +16,17 @@ export interface Shop {
   readonly ingress: Ingress;
   /** Merge-patches the deployment, as the administrator. */
   patch(body: unknown): Promise<unknown>;
+  /** Sets the budget of its pods. */
+  budget(minAvailable: number): Promise<void>;
   readonly readyPods: () => Promise<number>;
   /** Runs a shipped runbook on it, to a bundle. */
   drill(runbook: string, options?: ShopDrill): Promise<Judged>;
   /** The same without expecting one. */
   run(runbook: string, options?: ShopDrill): Promise<Drilled>;
-  /** What `muster permissions` prints for it on the cluster: the objects of its documents. */
-  rights(runbook: string, options?: ShopDrill): Promise<readonly KubernetesObject[]>;
+  /** What `muster permissions` prints for it on the cluster. */
+  rights(runbook: string, options?: ShopDrill): Promise<readonly Role[]>;
+  /** What preflight finds wrong, a line for each check. */
+  failed(runbook: string, options?: ShopDrill): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -40,7 +45,8 @@ export async function startShop(cluster: Cluster, namespace: string, { replicas 
   await request('POST', `/api/v1/namespaces/${namespace}/services`, service('web'));
   await request('POST', `/apis/policy/v1beta1/namespaces/${namespace}/poddisruptionbudgets`, disruptionBudget('web', minAvailable));
   const readyPods = async () => ((await request('GET', `${deployments}/web`)).status?.['readyReplicas'] as number | undefined) ?? 0;
-  const budgetHolds = async () => (await request('GET', `/apis/policy/v1beta1/namespaces/${namespace}/poddisruptionbudgets/web`)).status?.['currentHealthy'];
+  const budgetPath = `/apis/policy/v1beta1/namespaces/${namespace}/poddisruptionbudgets/web`;
+  const budgetHolds = async () => (await request('GET', budgetPath)).status?.['currentHealthy'];
   await until('the pods', async () => (await readyPods()) === replicas, []);
   await until('the budget', async () => (await budgetHolds()) === replicas, []);
   const ingress = await startIngress(cluster, namespace, 'web');
@@ -67,23 +73,33 @@ export async function startShop(cluster: Cluster, namespace: string, { replicas 
       return files;
     },
   });
+  /** Another command than `run`, on the same documents. */
+  const command = async (name: string, runbook: string, given: ShopDrill, ...more: readonly string[]): Promise<string> => {
+    const { documents, set = {} } = options(runbook, given);
+    const folder = await scratch();
+    const [steps = '', environment = ''] = (await documents?.(folder)) ?? [];
+    const values = Object.entries(set).flatMap(([input, value]) => ['--set', `${input}=${value}`]);
+    const { code, stdout, stderr } = await muster(folder, [name, steps, '--env', environment, ...values, ...more]);
+    if (code !== 0) throw new Error(stderr);
+    return stdout;
+  };
   return {
     namespace,
     replicas,
     ingress,
     readyPods,
+    async budget(minAvailable) {
+      await request('PATCH', budgetPath, { spec: { minAvailable } });
+      await until('the budget', async () => {
+        const { desiredHealthy, currentHealthy } = ((await request('GET', budgetPath)).status ?? {}) as { desiredHealthy?: number; currentHealthy?: number };
+        return desiredHealthy === minAvailable && currentHealthy === replicas;
+      }, []);
+    },
     patch: (body) => request('PATCH', `${deployments}/web`, body),
     drill: (runbook, given = {}) => drill(options(runbook, given)),
     run: (runbook, given = {}) => run(options(runbook, given)),
-    async rights(runbook, given = {}) {
-      const { documents, set = {} } = options(runbook, given);
-      const folder = await scratch();
-      const [steps = '', environment = ''] = (await documents?.(folder)) ?? [];
-      const values = Object.entries(set).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
-      const { code, stdout, stderr } = await muster(folder, ['permissions', steps, '--env', environment, '--only', 'cluster', ...values]);
-      if (code !== 0) throw new Error(stderr);
-      return parseAllDocuments(stdout).flatMap((document) => (document.contents === null ? [] : [document.toJS() as KubernetesObject]));
-    },
+    rights: async (runbook, given = {}) => printedRoles(await command('permissions', runbook, given, '--only', 'cluster')),
+    failed: async (runbook, given = {}) => failedChecks(await command('plan', runbook, given, '--format', 'json')),
     async stop() {
       await ingress.stop();
       await request('DELETE', `/api/v1/namespaces/${namespace}`);
