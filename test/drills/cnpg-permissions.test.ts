@@ -9,8 +9,6 @@ import { failedChecks, naming, printedRoles, serviceAccount, withOneLess, type A
 const describe = process.env['MUSTER_TEST_KUBECONFIG'] ? (await requireComponent(kubernetesComponent)).skip : await requireComponent(kubernetesComponent);
 
 const runbooks = ['cnpg-failover', 'cnpg-pitr-restore'];
-/** Rights that a drill may pass without, and when it needs them. */
-const sometimes: Readonly<Record<string, Readonly<Record<string, string>>>> = {};
 
 describe('under exactly the roles that are printed for it', () => {
   let stage: Stage;
@@ -57,7 +55,7 @@ describe('under exactly the roles that are printed for it', () => {
     const since = new Date();
     const drilled = await drill(stage.drill(runbook, { environment: asDrill(runbook), set: setOf(runbook) }));
     expect(drilled.codes).toEqual([]);
-    expect(account.unused(all, since).filter((right) => sometimes[runbook]?.[right] === undefined)).toEqual([]);
+    expect(account.unused(all, since)).toEqual([]);
   });
 
   it.each(runbooks)('of %s, preflight names any one rule that is missing', async (runbook) => {
