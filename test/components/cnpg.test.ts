@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -236,6 +237,16 @@ describe('the stand-in for CloudNativePG', () => {
     await expect.poll(() => condition('ContinuousArchiving'), { timeout: 30_000 }).toBe('False');
     await cnpg.control.set({ archivingFails: false });
     await expect.poll(() => condition('ContinuousArchiving'), { timeout: 30_000 }).toBe('True');
+  });
+
+  it('takes two backups that are asked for at once, under two names', async () => {
+    await cnpg.healthy();
+    const names = ['twin-a', 'twin-b'].map((name) => `${name}-${randomUUID().slice(0, 6)}`);
+    const finished = (name: string) => expect.poll(async () => (await kubernetes.request('GET', `${backups}/${name}`)).status?.['phase'], { timeout: 60_000 }).toBe('completed');
+    await Promise.all(names.map((name) => kubernetes.request('POST', backups, { apiVersion: 'postgresql.cnpg.io/v1', kind: 'Backup', metadata: { name }, spec: { cluster: { name: 'app-db' }, method: 'plugin', pluginConfiguration: { name: 'barman-cloud.cloudnative-pg.io' } } })));
+    await Promise.all(names.map(finished));
+    const ids = await Promise.all(names.map(async (name) => (await kubernetes.request('GET', `${backups}/${name}`)).status?.['backupId']));
+    expect(new Set(ids).size).toBe(2);
   });
 
   it.each(['plugin', 'in-tree'])('recovers a new Cluster to a time from its archive (%s)', async (form) => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -11,14 +12,15 @@ import type { ClusterActor } from './cluster.js';
 export async function takeBackup(actor: ClusterActor, backup: Backup): Promise<void> {
   const { name, namespace } = backup.metadata;
   const { api } = actor.around;
-  const startedAt = seconds();
+  let startedAt = seconds();
   const write = (status: Readonly<Record<string, unknown>>): Promise<unknown> => api.merge(`${paths.backups(namespace, name)}/status`, { status });
   const method = backup.spec.method ?? 'barmanObjectStore';
   try {
     const { primary } = actor;
     const archive = await archiveFor(actor, backup);
     if (primary?.running !== true) throw new Error('no primary is running');
-    const id = startedAt.replace(/[-:Z]/g, '');
+    startedAt = await ownSecond(archive, actor.signal);
+    const id = idOf(startedAt);
     const where = { method, startedAt, serverName: archive.serverName, destinationPath: archive.store.destinationPath, instanceID: { podName: primary.name } };
     await write({ phase: 'running', ...where });
     await actor.slow('backup');
@@ -39,6 +41,24 @@ export async function takeBackup(actor: ClusterActor, backup: Backup): Promise<v
 /** barman-cloud names backups and times by the second. */
 function seconds(): string {
   return new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+const idOf = (startedAt: string): string => startedAt.replace(/[-:Z]/g, '');
+
+/** Folders of backups that this process has begun. */
+const begun = new Set<string>();
+
+/** The second that a backup is named by: one in which no other of this archive began, waited for where it must be. */
+async function ownSecond(archive: Archive, signal: AbortSignal): Promise<string> {
+  for (;;) {
+    const now = seconds();
+    const folder = join(archive.base, idOf(now));
+    if (!begun.has(folder) && !existsSync(folder)) {
+      begun.add(folder);
+      return now;
+    }
+    await pause(1_000 - (Date.now() % 1_000), undefined, { signal });
+  }
 }
 
 async function archiveFor(actor: ClusterActor, backup: Backup): Promise<Archive> {
