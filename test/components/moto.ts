@@ -47,14 +47,24 @@ export interface Moto {
 
 /** `enforceAfter`: so many actions are let through, then those that IAM allows. */
 export async function startMoto({ enforceAfter }: { readonly enforceAfter?: number } = {}): Promise<Moto> {
-  const port = await freePort();
+  for (let tries = 1; ; tries += 1) {
+    const moto = await startOn(await freePort(), enforceAfter);
+    if ('endpoint' in moto) return moto;
+    // Somebody else was faster to take the port.
+    if (tries === 5 || !/Address already in use|in use by another program/.test(moto.said)) throw new Error(`moto ended: ${moto.said}`);
+  }
+}
+
+async function startOn(port: number, enforceAfter: number | undefined): Promise<Moto | { readonly said: string }> {
   const child = spawn(python, ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)], { env: { ...environment(), ...(enforceAfter === undefined ? {} : { INITIAL_NO_AUTH_ACTION_COUNT: String(enforceAfter) }) }, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-  const ended = once(child, 'exit');
+  let over = false;
+  const ended = once(child, 'close').then(() => (over = true));
   const endpoint = `http://127.0.0.1:${port}`;
-  while (!(await answers(endpoint))) {
-    if (child.exitCode !== null) throw new Error(`moto ended (${child.exitCode}): ${said}`);
+  // Its own words: what answers on the port may be of somebody else.
+  while (!(said.includes('Running on') && (await answers(endpoint)))) {
+    if (over) return { said };
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return {

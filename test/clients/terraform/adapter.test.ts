@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { InfrastructurePort } from '../../../src/clients/terraform/port.js';
 import { terraformOnMoto } from '../../components/terraform/index.js';
 import { marked, signal, startRig, type Rig } from './rig.js';
 
@@ -56,13 +57,7 @@ describe('terraform on moto', { timeout: 120_000 }, () => {
       const { port } = rig;
       const plan = await port.plan(name, { vars: { release: 'slow' } }, marked(), signal);
       const holder = new AbortController();
-      const mark = marked();
-      let started: () => void = () => undefined;
-      const held = new Promise<void>((resolve) => (started = resolve));
-      const applying = port.apply(name, plan.sha256, 'modify', { ...mark, onProgress({ kind }) {
-          if (kind === 'started') started();
-        } }, holder.signal).catch((error: unknown) => error);
-      await held;
+      const applying = await begun(port, name, plan.sha256, marked().mark, holder.signal);
       const mine = marked();
       await expect(port.plan(name, {}, mine, signal)).rejects.toMatchObject({ code: 'state-locked', retryable: true, message: expect.stringMatching(/locked by \S+@\S+ since 2\d{3}-.*ID [0-9a-f-]{36}, OperationTypeApply/) as unknown });
       // Undoing what our own command left does not touch the other's lock.
@@ -70,7 +65,7 @@ describe('terraform on moto', { timeout: 120_000 }, () => {
       await expect(port.plan(name, {}, marked(), signal)).rejects.toMatchObject({ code: 'state-locked' });
       // A cancelled apply unlocks.
       holder.abort(new Error('cancelled'));
-      await applying;
+      await applying.end;
       await port.plan(name, {}, marked(), signal);
     });
   }
@@ -82,12 +77,9 @@ describe('terraform on moto', { timeout: 120_000 }, () => {
       const { port } = rig;
       const plan = await port.plan(name, { vars: { release: 'slow' } }, marked(), signal);
       const { mark } = marked();
-      let started: () => void = () => undefined;
-      const held = new Promise<void>((resolve) => (started = resolve));
-      const applying = port.apply(name, plan.sha256, 'modify', { mark, onProgress: ({ kind }) => void (kind === 'started' && started()) }, signal).catch((error: unknown) => error);
-      await held;
+      const applying = await begun(port, name, plan.sha256, mark, signal);
       for (const pid of processesWith(`MUSTER_MARK=${mark}`)) process.kill(pid, 'SIGKILL');
-      await applying;
+      await applying.end;
       await expect(port.plan(name, {}, marked(), signal)).rejects.toMatchObject({ code: 'state-locked' });
       await port.release(name, 'another-mark', signal);
       await expect(port.plan(name, {}, marked(), signal)).rejects.toMatchObject({ code: 'state-locked' });
@@ -107,6 +99,13 @@ describe('terraform on moto', { timeout: 120_000 }, () => {
     expect(readFileSync(join(String(rig.world.connections.get('live')?.details['work']), `${mark.mark}.log`), 'utf8')).not.toMatch(/lock remote state/i);
   });
 });
+
+/** An apply that holds its lock and works; `end` resolves when it has failed. Throws why it ended before. */
+async function begun(port: InfrastructurePort, name: string, plan: string, mark: string, until: AbortSignal): Promise<{ readonly end: Promise<unknown> }> {
+  return new Promise((resolve, reject) => {
+    const end = port.apply(name, plan, 'modify', { mark, onProgress: ({ kind }) => void (kind === 'started' && resolve({ end })) }, until).catch((error: unknown) => (reject(error), error));
+  });
+}
 
 function processesWith(variable: string): number[] {
   return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).filter((pid) => {

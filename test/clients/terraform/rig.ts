@@ -21,8 +21,10 @@ export interface Rig {
   context(): ReturnType<typeof contextFor>;
   /** Code, data directories and everything else of this rig. */
   readonly folder: string;
-  /** Writes code, commits it and provisions the connection `name`. */
+  /** Writes code, commits it and provisions the connection `name`: in a folder and with a state that were never used, also for a second try. */
   infrastructure(name: string, code?: Partial<CodeOptions>, input?: Record<string, unknown>, role?: 'production' | 'source' | 'target'): Promise<{ readonly directory: string; readonly key: string }>;
+  /** Of the state of a connection. */
+  keyOf(name: string): string;
   /** Terraform as a colleague runs it, in the code of a connection. */
   byHand(name: string, ...args: string[]): Promise<string>;
   stop(): Promise<void>;
@@ -41,7 +43,13 @@ export async function startRig(): Promise<Rig> {
   const scope = scopeFor();
   const children = processPort(scope);
   const ports = realPorts({ scope, world });
-  const directories = new Map<string, string>();
+  const places = new Map<string, { readonly directory: string; readonly key: string }>();
+  const placeOf = (name: string) => {
+    const place = places.get(name);
+    if (place === undefined) throw new Error(`no infrastructure ${name}`);
+    return place;
+  };
+  let made = 0;
   world.apply({ type: 'connection.provisioned', data: { connection: 'states', kind: 'bucket', role: 'source', provision: 's3-bucket', details: { bucket: 'states', region: 'eu-central-1', prefix: '' } } });
   return {
     context: () => contextFor({ world, scope }),
@@ -50,10 +58,11 @@ export async function startRig(): Promise<Rig> {
     folder,
     port: infrastructurePort(scope, world, infrastructureShared(), children),
     async infrastructure(name, code = {}, input = {}, role = 'target') {
-      const key = `${name}/terraform.tfstate`;
-      const directory = writeCode(join(folder, name), { bucket: 'states', key, ...code });
-      directories.set(name, directory);
-      const workDir = join(folder, 'work', name);
+      const fresh = `${name}-${(made += 1)}`;
+      const key = code.key ?? `${fresh}/terraform.tfstate`;
+      const directory = writeCode(join(folder, fresh), { bucket: 'states', ...code, key });
+      places.set(name, { directory, key });
+      const workDir = join(folder, 'work', fresh);
       mkdirSync(workDir, { recursive: true });
       const details = await provisioner.provision(
         { directory, ...input },
@@ -64,10 +73,11 @@ export async function startRig(): Promise<Rig> {
         },
       );
       world.apply({ type: 'connection.provisioned', data: { connection: name, kind: 'infrastructure', role, provision: 'terraform', details } });
-      return { directory, key: code.key ?? key };
+      return { directory, key };
     },
+    keyOf: (name) => placeOf(name).key,
     async byHand(name, ...args) {
-      const directory = directories.get(name) ?? '';
+      const { directory } = placeOf(name);
       const data = join(folder, 'by-hand', name);
       await byHand(directory, data, store.env, 'init', '-input=false');
       return byHand(directory, data, store.env, ...args);

@@ -43,7 +43,7 @@ describe('rolling a state back', { timeout: 120_000 }, () => {
       expect(now.serial).toBe(bad.serial);
       expect(chosen).toMatchObject({ serial: bad.serialBefore, lineage: bad.lineage, resources: 3 });
       expect(all.map(({ serial }) => serial)).toEqual(all.map(({ serial }) => serial).toSorted((a, b) => b - a));
-      expect(toldOf(listed, 'evidence object-versions')).toMatchObject([{ key: `${name}/terraform.tfstate`, asked: { found: { version: chosen.version } } }]);
+      expect(toldOf(listed, 'evidence object-versions')).toMatchObject([{ key: rig.keyOf(name), asked: { found: { version: chosen.version } } }]);
       const ctx = rig.context();
       const result = await rollback.run({ infrastructure: name, bucket: 'states', version: chosen.version, vars: { release: '2' } }, ctx);
       // The code still says 2, the state 1 again.
@@ -100,14 +100,14 @@ describe('rolling a state back', { timeout: 120_000 }, () => {
 
     await broken('copied', { table: 'locks' });
     const { chosen } = await versions.run({ infrastructure: 'copied', bucket: 'states' }, rig.context());
-    await rig.store.s3.send(new CopyObjectCommand({ Bucket: 'states', Key: 'copied/terraform.tfstate', CopySource: `states/copied/terraform.tfstate?versionId=${chosen.version}` }));
+    await rig.store.s3.send(new CopyObjectCommand({ Bucket: 'states', Key: rig.keyOf('copied'), CopySource: `states/${rig.keyOf('copied')}?versionId=${chosen.version}` }));
     await expect(plan.run({ infrastructure: 'copied' }, rig.context())).rejects.toMatchObject({ code: 'state-digest-differs', hint: expect.stringContaining('terraform.state-rollback') as unknown });
   });
 
   test('leaves a state alone that somebody wrote in the meantime', async () => {
     await broken('moved');
     const { chosen } = await versions.run({ infrastructure: 'moved', bucket: 'states' }, rig.context());
-    const text = await (await rig.store.s3.send(new GetObjectCommand({ Bucket: 'states', Key: 'moved/terraform.tfstate', VersionId: chosen.version }))).Body?.transformToString();
+    const text = await (await rig.store.s3.send(new GetObjectCommand({ Bucket: 'states', Key: rig.keyOf('moved'), VersionId: chosen.version }))).Body?.transformToString();
     const before = await current('moved');
     await rig.byHand('moved', 'state', 'rm', 'terraform_data.network');
     await expect(rig.port.push('moved', text ?? '', before?.serial ?? 0, { mark: randomUUID() }, signal)).rejects.toMatchObject({ code: 'state-moved' });
