@@ -4,13 +4,19 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../src/engine/package-root.js';
+import { demo, demoRunbook } from './demo.js';
+import { withLongJournal } from './long-journal.js';
 import { median, ratioInTurn, type BenchRow } from './row.js';
 
 const logs = 4;
 const logBytes = 256 * 1024 * 1024;
+const journalBytes = 62 * 1024 * 1024;
 const rounds = 5;
 
-/** `muster verify` of a bundle of 1 GB against `sha256sum` of the same files, in turn, and its peak memory against that of a small bundle. */
+/**
+ * `muster verify` of a bundle of 1 GB against `sha256sum` of the same files, in turn, and its peak memory against that of a small bundle.
+ * The same for a journal of 62 MiB, which is parsed, chained and judged line by line: two probes that look five times a second write that in four hours.
+ */
 export async function verify(): Promise<BenchRow[]> {
   const folder = mkdtempSync(join(tmpdir(), 'muster-bench-'));
   try {
@@ -26,10 +32,16 @@ export async function verify(): Promise<BenchRow[]> {
       return took;
     };
     const ratio = await ratioInTurn(rounds, ours, () => run('sha256sum', files, large));
+    const { small: short, large: long } = await journals(folder);
+    const measured = (bundle: string) => [run(process.execPath, verifyArgs(bundle, folder), folder), peakMb(folder)] as const;
+    const [brief, lengthy] = [Array.from({ length: rounds }, () => measured(short)), Array.from({ length: rounds }, () => measured(long))];
+    const half = (list: readonly (readonly [number, number])[], which: 0 | 1) => median(list.map((one) => one[which]));
     return [
       // 80 % of its throughput.
       { name: 'verify of a bundle of 1 GB / sha256sum of its files', measured: ratio, limit: 1.25, unit: 'x' },
       { name: 'verify of a bundle of 1 GB: memory beyond a small one', measured: median(extra), limit: 64, unit: 'MB' },
+      { name: 'verify of a journal of 62 MiB: memory beyond a small one', measured: half(lengthy, 1) - half(brief, 1), limit: 100, unit: 'MB' },
+      { name: 'verify of a journal of 62 MiB', measured: half(lengthy, 0), limit: 10_000, unit: 'ms' },
     ];
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -46,6 +58,16 @@ function run(command: string, args: readonly string[], cwd: string): number {
 
 const verifyArgs = (bundle: string, folder: string) => ['--require', join(folder, 'peak.cjs'), join(packageRoot(), 'bin/muster.js'), 'verify', bundle];
 const peakMb = (folder: string) => Number(readFileSync(join(folder, 'peak'), 'utf8')) / 1024;
+
+/** Two bundles of one demo drill: as it was, and with a long journal. */
+async function journals(folder: string): Promise<{ small: string; large: string }> {
+  const below = join(folder, 'demo');
+  mkdirSync(below, { mode: 0o755 });
+  await demo(below, demoRunbook);
+  const [name] = readdirSync(join(below, 'evidence')).filter((each) => !each.startsWith('.'));
+  const small = join(below, 'evidence', name ?? '');
+  return { small, large: await withLongJournal(small, join(folder, 'long'), journalBytes) };
+}
 
 /** Two bundles of a real run of a drill that does nothing: one as it is, one with logs of 1 GB. */
 async function bundles(folder: string): Promise<{ small: string; large: string }> {

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { DrillEvent } from '../engine/events.js';
 import { archiveDefect } from './archive/names.js';
 import { openArchive } from './archive-reader.js';
+import { JournalCheck, journalFile } from './journal-check.js';
 import { sealFile, statementsFile, timestampFile } from './seal-files.js';
 import { folderSource, type BundleSource, type SourceEntry } from './source.js';
 import { evidenceSchemaFile, logName, tagFiles, tagManifest } from './texts.js';
@@ -52,8 +54,10 @@ export type DefectCode =
 export interface ReadBundle {
   /** The name of its folder; null in an archive. */
   readonly name: string | null;
-  /** Every regular file but logs and the timestamp token, by path relative to the bundle. Only those that are valid UTF-8. */
+  /** Every regular file but the journal, logs and the timestamp token, by path relative to the bundle. Only those that are valid UTF-8. */
   readonly texts: ReadonlyMap<string, string>;
+  /** What the journal holds: events that are whole by chain and schema. Undefined where they are not, which is a defect. */
+  readonly events: readonly DrillEvent[] | undefined;
   /** The token, as it is. */
   readonly token: Buffer | null;
   /** Digest and size of every regular file. */
@@ -62,10 +66,10 @@ export interface ReadBundle {
 }
 
 const MiB = 1024 * 1024;
-/** Strings are kept in memory; logs are only hashed. */
-const maxBytes = (path: string) => (path === 'data/events.jsonl' ? 256 * MiB : path.startsWith('data/logs/') ? 4096 * MiB : path.startsWith('sig/') ? MiB : 32 * MiB);
+/** Strings are kept in memory; logs are only hashed, and of the journal its events are kept. */
+const maxBytes = (path: string) => (path === journalFile ? 256 * MiB : path.startsWith('data/logs/') ? 4096 * MiB : path.startsWith('sig/') ? MiB : 32 * MiB);
 
-const fixed = new Set<string>([...tagFiles, tagManifest, 'data/drill.json', 'data/environment.yaml', evidenceSchemaFile, 'data/events.jsonl', 'data/plan.json', 'data/report.html', 'data/runbook.yaml']);
+const fixed = new Set<string>([...tagFiles, tagManifest, 'data/drill.json', 'data/environment.yaml', evidenceSchemaFile, journalFile, 'data/plan.json', 'data/report.html', 'data/runbook.yaml']);
 const sealing = new Set([sealFile, statementsFile, timestampFile]);
 /** `sig/approval-<who>.json` and its signature beside it; the group is the former. */
 export const approvalPath = /^(sig\/approval-[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}\.json)(?:\.sig)?$/;
@@ -93,6 +97,7 @@ async function readSource(source: BundleSource): Promise<ReadBundle> {
   const defects: Defect[] = [];
   const seen = new Set<string>();
   let token: Buffer | null = null;
+  let events: readonly DrillEvent[] | undefined;
   for await (const entry of source.entries((defect) => defects.push(defect))) {
     const { path } = entry;
     seen.add(path);
@@ -101,18 +106,26 @@ async function readSource(source: BundleSource): Promise<ReadBundle> {
       continue;
     }
     try {
-      const read = await readEntry(entry, maxBytes(path), !path.startsWith('data/logs/'));
+      const kept: Buffer[] = [];
+      const journal = path === journalFile ? new JournalCheck() : undefined;
+      const keeps = journal === undefined && !path.startsWith('data/logs/');
+      const read = await readEntry(entry, maxBytes(path), (chunk) => {
+        if (keeps) kept.push(Buffer.from(chunk));
+        journal?.push(chunk);
+      });
       if (read === undefined) {
         defects.push({ code: 'too-large', file: path, detail: `larger than ${maxBytes(path) / MiB} MiB` });
         continue;
       }
-      digests.set(path, { sha256: read.sha256, bytes: read.bytes });
-      if (read.content === undefined) continue;
+      digests.set(path, read);
+      events = journal?.finish(defects) ?? events;
+      if (!keeps) continue;
+      const content = Buffer.concat(kept);
       if (path === timestampFile) {
-        token = read.content;
+        token = content;
         continue;
       }
-      const text = utf8(read.content);
+      const text = utf8(content);
       if (text === undefined) defects.push({ code: 'not-utf8', file: path, detail: 'the file is not valid UTF-8' });
       else texts.set(path, text);
     } catch (error) {
@@ -120,28 +133,21 @@ async function readSource(source: BundleSource): Promise<ReadBundle> {
     }
   }
   for (const path of fixed) if (!seen.has(path)) defects.push({ code: 'missing-file', file: path, detail: 'every bundle has this file' });
-  return { name: source.name, texts, token, digests: new Map([...digests].toSorted(([a], [b]) => (a < b ? -1 : 1))), defects };
+  return { name: source.name, texts, events, token, digests: new Map([...digests].toSorted(([a], [b]) => (a < b ? -1 : 1))), defects };
 }
 
-interface ReadFile {
-  readonly sha256: string;
-  readonly bytes: number;
-  readonly content?: Buffer;
-}
-
-/** Undefined when the file has more than `max` bytes. */
-async function readEntry(entry: SourceEntry, max: number, keep: boolean): Promise<ReadFile | undefined> {
+/** `take` gets the content in turn. Undefined when the file has more than `max` bytes. */
+async function readEntry(entry: SourceEntry, max: number, take: (chunk: Buffer) => void): Promise<{ sha256: string; bytes: number } | undefined> {
   if (entry.bytes > max) return undefined;
   const hash = createHash('sha256');
-  const kept: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of entry.chunks()) {
     bytes += chunk.length;
     if (bytes > max) return undefined;
     hash.update(chunk);
-    if (keep) kept.push(Buffer.from(chunk));
+    take(chunk);
   }
-  return { sha256: hash.digest('hex'), bytes, ...(keep ? { content: Buffer.concat(kept) } : {}) };
+  return { sha256: hash.digest('hex'), bytes };
 }
 
 function utf8(content: Buffer): string | undefined {

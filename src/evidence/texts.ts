@@ -15,15 +15,19 @@ export interface FileDigest {
   readonly bytes: number;
 }
 
-/** What a bundle is made of. All of its files but the logs and the report follow from this. */
-export interface BundleContent {
+/** What a bundle is made of but for the text of its journal, which holds `events`. */
+export interface DerivableContent {
   readonly runbookText: string;
   readonly environmentText: string;
   readonly plan: Plan;
-  /** The whole journal, from `run.started` to `run.finished`. */
-  readonly journalText: string;
   readonly events: readonly DrillEvent[];
   readonly drill: Drill;
+}
+
+/** What a bundle is made of. All of its files but the logs and the report follow from this. */
+export interface BundleContent extends DerivableContent {
+  /** The whole journal, from `run.started` to `run.finished`. */
+  readonly journalText: string;
 }
 
 const bagitText = 'BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n';
@@ -74,12 +78,16 @@ export function evidenceRecords(events: readonly DrillEvent[]): Map<string, Evid
 }
 
 /** Every payload file but logs and report, by path. */
-export function payloadTexts({ runbookText, environmentText, plan, journalText, events, drill }: BundleContent): Map<string, string> {
+export function payloadTexts(content: BundleContent): Map<string, string> {
+  return derivableTexts(content).set('data/events.jsonl', content.journalText);
+}
+
+/** The same without the journal itself. */
+export function derivableTexts({ runbookText, environmentText, plan, events, drill }: DerivableContent): Map<string, string> {
   const texts = new Map([
     ['data/drill.json', `${canonicalJson(drill)}\n`],
     ['data/environment.yaml', environmentText],
     [evidenceSchemaFile, evidenceSchemaText()],
-    ['data/events.jsonl', journalText],
     ['data/plan.json', `${canonicalJson(plan)}\n`],
     ['data/runbook.yaml', runbookText],
   ]);

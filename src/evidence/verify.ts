@@ -3,7 +3,6 @@ import type { Runbook } from '../engine/documents.js';
 import type { Drill } from '../engine/drill.js';
 import { DocumentError, messageOf } from '../engine/errors.js';
 import type { DrillEvent } from '../engine/events.js';
-import { parseJournal } from '../engine/journal.js';
 import { parseSource } from '../engine/load/source.js';
 import type { Plan } from '../engine/plan-document.js';
 import { toolVersion } from '../engine/package-root.js';
@@ -12,13 +11,13 @@ import type { ReportInput } from '../report/model.js';
 import { checkRelied } from './approvals-in-bundle.js';
 import { reportFiles } from './bag.js';
 import { checkManifests } from './manifest.js';
-import { mismatch, parseDocument, parseJson } from './parse.js';
+import { mismatch, parseDocument } from './parse.js';
 import { linkOf, type BundleLink } from './order.js';
 import { readBundle, type Defect, type ReadBundle } from './reader.js';
 import type { Seal } from './seal.js';
 import { checkSignatures } from './signatures.js';
 import type { AllowedSigner } from './ssh/allowed-signers.js';
-import { evidenceSchemaFile, evidenceSchemaText, payloadTexts, tagManifest, tagTexts, type BundleContent } from './texts.js';
+import { derivableTexts, evidenceSchemaFile, evidenceSchemaText, tagManifest, tagTexts, type DerivableContent } from './texts.js';
 
 export interface VerifyOptions {
   /** Signers whom the caller trusts. With them, a bundle without a seal by one of them is a defect. */
@@ -55,7 +54,7 @@ export async function verifyBundle(path: string, options: VerifyOptions = {}): P
   const bundle = await readBundle(path);
   const defects: Defect[] = [...bundle.defects, ...checkManifests(bundle)];
   const findings: Findings = { defects, notes: [], checked: [`${bundle.digests.size} files: the manifests name all that are sealed and no others`] };
-  const events = readEvents(bundle, defects);
+  const { events } = bundle;
   const plan = readPlan(bundle, events, defects);
   const runbook = readRunbook(bundle, defects);
   parseDocument<Drill>('data/drill.json', bundle.texts.get('data/drill.json'), 'drill', defects);
@@ -88,7 +87,7 @@ async function deriveAgain(bundle: ReadBundle, { events, plan, runbook }: { even
     defects.push({ code: 'verdict-differs', file: 'data/drill.json', detail: `no verdict can be derived from the journal: ${messageOf(error)}` });
     return undefined;
   }
-  const content = { runbookText: bundle.texts.get('data/runbook.yaml') ?? '', environmentText: bundle.texts.get('data/environment.yaml') ?? '', plan, journalText: bundle.texts.get('data/events.jsonl') ?? '', events, drill };
+  const content = { runbookText: bundle.texts.get('data/runbook.yaml') ?? '', environmentText: bundle.texts.get('data/environment.yaml') ?? '', plan, events, drill };
   checkPayload(bundle, content, defects);
   checked.push('verdict and evidence files, derived again from the journal');
   if (bundle.name !== null && bundle.name !== drill.run) notes.push(`The folder was renamed: the run is ${drill.run}.`);
@@ -96,31 +95,6 @@ async function deriveAgain(bundle: ReadBundle, { events, plan, runbook }: { even
   await checkRendered(bundle, content, input, findings);
   if ([...bundle.digests.keys()].some((path) => path.startsWith('data/logs/'))) notes.push('Logs are free text: manifest and report bind them, the journal does not.');
   return input;
-}
-
-function readEvents({ texts }: ReadBundle, defects: Defect[]): DrillEvent[] | undefined {
-  const file = 'data/events.jsonl';
-  const text = texts.get(file);
-  if (text === undefined) return undefined;
-  try {
-    for (const line of text.split('\n')) if (line !== '') parseJson(line);
-    const { events, cut } = parseJournal(text);
-    if (cut) defects.push({ code: 'journal-incomplete', file, detail: 'the last line has no line feed' });
-    for (const event of events) {
-      const problem = mismatch('event', event);
-      if (problem !== undefined) {
-        defects.push({ code: 'schema', file, detail: `seq ${event.seq}: ${problem}` });
-        return undefined;
-      }
-    }
-    if (events[0]?.type !== 'run.started') defects.push({ code: 'journal-incomplete', file, detail: 'the first event is not run.started' });
-    if (events.filter((event) => event.type === 'run.started').length > 1) defects.push({ code: 'journal-broken', file, detail: 'run.started stands in it more than once' });
-    if (events.at(-1)?.type !== 'run.finished') defects.push({ code: 'journal-incomplete', file, detail: 'the last event is not run.finished' });
-    return events.length === 0 ? undefined : events;
-  } catch (error) {
-    defects.push({ code: 'journal-broken', file, detail: messageOf(error) });
-    return undefined;
-  }
 }
 
 function readPlan({ texts }: ReadBundle, events: readonly DrillEvent[] | undefined, defects: Defect[]): Plan | undefined {
@@ -160,8 +134,8 @@ function checkDocuments({ digests }: ReadBundle, plan: Plan, defects: Defect[]):
 }
 
 /** Holds every payload file but logs and report against what the journal makes of it. */
-function checkPayload({ texts, digests }: ReadBundle, content: BundleContent, defects: Defect[]): void {
-  const expected = payloadTexts(content);
+function checkPayload({ texts, digests }: ReadBundle, content: DerivableContent, defects: Defect[]): void {
+  const expected = derivableTexts(content);
   for (const [file, text] of expected) {
     const found = texts.get(file);
     if (found === text) continue;
@@ -176,7 +150,7 @@ function checkPayload({ texts, digests }: ReadBundle, content: BundleContent, de
   }
 }
 
-async function checkRendered(bundle: ReadBundle, content: BundleContent, input: ReportInput, { defects, notes, checked }: Findings): Promise<void> {
+async function checkRendered(bundle: ReadBundle, content: DerivableContent, input: ReportInput, { defects, notes, checked }: Findings): Promise<void> {
   const payload = [...bundle.digests].filter(([path]) => path.startsWith('data/')).map(([path, digest]) => ({ path, ...digest }));
   const made = content.events.find((event) => event.type === 'run.started')?.data.tool.version;
   const same = made === toolVersion();

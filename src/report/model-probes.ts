@@ -65,18 +65,18 @@ function grouped<T extends 'probe.sample' | 'ledger.row'>(events: readonly Drill
   return groups;
 }
 
-function availability(samples: readonly EventOf<'probe.sample'>[], clock: RunClock): Stretch[] {
-  return samples.map((sample, index) => {
+function* availability(samples: readonly EventOf<'probe.sample'>[], clock: RunClock): Generator<Stretch> {
+  for (const [index, sample] of samples.entries()) {
     const next = samples[index + 1];
     const { read, write, done, sent } = sample.data;
     const state = read && write ? 'healthy' : read ? 'reads only' : write ? 'writes only' : 'down';
-    return { from: clock.place(sample, sent), to: clock.place(next ?? sample, next?.data.sent ?? done), state, tone: read && write ? 'good' : 'bad' } as const;
-  });
+    yield { from: clock.place(sample, sent), to: clock.place(next ?? sample, next?.data.sent ?? done), state, tone: read && write ? 'good' : 'bad' };
+  }
 }
 
-function ledger(rows: readonly EventOf<'ledger.row'>[], ranges: readonly (readonly [number, number])[] | null, fault: number | null, clock: RunClock): Stretch[] {
+function* ledger(rows: readonly EventOf<'ledger.row'>[], ranges: readonly (readonly [number, number])[] | null, fault: number | null, clock: RunClock): Generator<Stretch> {
   let range = 0;
-  return rows.map((row, index) => {
+  for (const [index, row] of rows.entries()) {
     const next = rows[index + 1];
     const { n, acked, sent } = row.data;
     while (ranges !== null && (ranges[range]?.[1] ?? Infinity) < n) range += 1;
@@ -88,11 +88,11 @@ function ledger(rows: readonly EventOf<'ledger.row'>[], ranges: readonly (readon
       : present ? ['acknowledged and recovered', 'good']
       : before ? ['acknowledged before the fault and LOST', 'bad']
       : ['acknowledged after the fault and discarded', 'warn'];
-    return { from: clock.place(row, sent), to: clock.place(next ?? row, next?.data.sent ?? acked ?? sent), state, tone };
-  });
+    yield { from: clock.place(row, sent), to: clock.place(next ?? row, next?.data.sent ?? acked ?? sent), state, tone };
+  }
 }
 
-function merge(stretches: readonly Stretch[]): Stretch[] {
+function merge(stretches: Iterable<Stretch>): Stretch[] {
   const merged: Stretch[] = [];
   for (const stretch of stretches) {
     const last = merged.at(-1);

@@ -30,28 +30,42 @@ export interface ParsedJournal {
 export function parseJournal(text: string): ParsedJournal {
   const end = text.lastIndexOf('\n') + 1;
   const whole = text.slice(0, end);
-  const events: DrillEvent[] = [];
-  let prev = firstPrev;
+  const chain = new Chain();
   const lines = whole === '' ? [] : whole.slice(0, -1).split('\n');
-  for (const [index, line] of lines.entries()) {
-    const event = parseLine(line, index);
-    if (event.seq !== index + 1) throw new ChainError(index + 1, index + 1, `expected seq ${index + 1}, found ${JSON.stringify(event.seq)}`);
-    if (event.prev !== prev) throw new ChainError(event.seq, index + 1, `prev is not the sha256 of the line before it`);
-    events.push(event);
-    prev = sha256(line);
-  }
-  return { events, cut: end < text.length, prev, bytes: Buffer.byteLength(whole) };
+  const events = lines.map((line, index) => chain.follow(line, parsed(line, index + 1)));
+  return { events, cut: end < text.length, prev: chain.prev, bytes: Buffer.byteLength(whole) };
 }
 
-function parseLine(line: string, index: number): DrillEvent {
-  let value: unknown;
+function parsed(line: string, number: number): unknown {
   try {
-    value = JSON.parse(line);
+    return JSON.parse(line);
   } catch {
-    throw new ChainError(index + 1, index + 1, 'the line is not JSON');
+    throw new ChainError(number, number, 'the line is not JSON');
   }
-  if (value === null || typeof value !== 'object' || !('type' in value) || !('data' in value)) throw new ChainError(index + 1, index + 1, 'the line is not an event');
-  return value as DrillEvent;
+}
+
+/** Follows the chain of a journal, a line at a time. */
+export class Chain {
+  #lines = 0;
+  #prev = firstPrev;
+
+  /** sha256 of the last line; what the next must name as `prev`. */
+  get prev(): string {
+    return this.#prev;
+  }
+
+  /** The next line, without its LF, and what it says; that is an event of its schema only where the caller sees to it. Throws ChainError. */
+  follow(line: string, value: unknown): DrillEvent {
+    const number = this.#lines + 1;
+    const broken = (detail: string) => new ChainError(number, number, detail);
+    if (value === null || typeof value !== 'object' || !('type' in value) || !('data' in value)) throw broken('the line is not an event');
+    const event = value as DrillEvent;
+    if (event.seq !== number) throw broken(`expected seq ${number}, found ${JSON.stringify(event.seq)}`);
+    if (event.prev !== this.#prev) throw broken('prev is not the sha256 of the line before it');
+    this.#lines = number;
+    this.#prev = sha256(line);
+    return event;
+  }
 }
 
 /** Members that hold text of others or values of the run, where a secret may stand. All else is our own vocabulary. */

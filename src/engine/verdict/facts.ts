@@ -18,6 +18,10 @@ interface Timed {
   readonly segment: number;
 }
 
+/** There can be hundreds of thousands of them. Their lines are made anew for whoever goes through them. */
+type Sampled = 'probe.sample' | 'ledger.row';
+const isSampled = (type: EventType): type is Sampled => type === 'probe.sample' || type === 'ledger.row';
+
 export interface Recorded<K extends EvidenceKind = EvidenceKind> {
   readonly data: EvidenceOf<K>;
   readonly index: number;
@@ -30,11 +34,16 @@ export class Facts {
   /** Kinds of evidence whose record does not have the kind's form: it counts as no record. */
   readonly malformed: string[] = [];
   readonly #byType = new Map<EventType, Line[]>();
+  readonly #sampled = { 'probe.sample': [] as number[], 'ledger.row': [] as number[] } satisfies Record<Sampled, number[]>;
   readonly #evidence = new Map<EvidenceKind, Recorded[]>();
 
   constructor(readonly runbook: Runbook, readonly plan: Plan, readonly events: readonly DrillEvent[]) {
     this.timeline = new Timeline(events);
     for (const [index, event] of events.entries()) {
+      if (isSampled(event.type)) {
+        this.#sampled[event.type].push(index);
+        continue;
+      }
       const lines = this.#byType.get(event.type);
       const line: Line = { event, index, segment: this.timeline.segmentOf[index] ?? 0 };
       if (lines) lines.push(line);
@@ -54,7 +63,15 @@ export class Facts {
     this.#evidence.set(kind, records);
   }
 
-  of<T extends EventType>(type: T): readonly Line<T>[] {
+  /** Of one probe, in the order of the journal. */
+  *samples<T extends Sampled>(type: T, probe: string): Generator<Line<T>> {
+    for (const index of this.#sampled[type]) {
+      const event = this.events[index] as EventOf<Sampled>;
+      if (event.data.probe === probe) yield { event: event as EventOf<T>, index, segment: this.timeline.segmentOf[index] ?? 0 };
+    }
+  }
+
+  of<T extends Exclude<EventType, Sampled>>(type: T): readonly Line<T>[] {
     return (this.#byType.get(type) ?? []) as unknown as readonly Line<T>[];
   }
 

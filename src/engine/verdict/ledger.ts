@@ -1,4 +1,5 @@
 import type { Drill } from '../drill.js';
+import type { EventOf } from '../events.js';
 import type { PlanProbe } from '../plan-document.js';
 import { endpointMoves } from './endpoints.js';
 import type { Facts, Line } from './facts.js';
@@ -17,11 +18,16 @@ export interface StoreResult {
   readonly atLeast: bigint | null;
 }
 
+/** Positions on the run's axis. There are many of them: what else is to be known of one stands in its event. */
 interface Row {
   readonly n: number;
-  readonly sent: Moment;
-  readonly acked: Moment | null;
+  readonly sent: bigint;
+  readonly acked: bigint | null;
+  readonly event: EventOf<'ledger.row'>;
+  readonly segment: number;
 }
+
+type Acknowledged = Row & { readonly acked: bigint };
 
 type Range = readonly [number, number];
 
@@ -39,18 +45,20 @@ function within(ranges: readonly Range[], n: number): boolean {
   return false;
 }
 
-function readRows(facts: Facts, lines: readonly Line<'ledger.row'>[]): Row[] | string {
+function readRows(facts: Facts, probe: string, store: string): Row[] | string {
   const rows: Row[] = [];
   let previous: { n: number; segment: number } = { n: 0, segment: 0 };
-  for (const line of lines) {
-    const { data } = line.event;
+  for (const line of facts.samples('ledger.row', probe)) {
+    const { event, segment } = line;
+    const { data } = event;
+    if (data.store !== store) continue;
     if (data.n <= previous.n) return `row ${data.n} of the ledger comes after row ${previous.n}`;
-    if (data.n !== previous.n + 1 && line.segment === previous.segment) return `the ledger's rows between ${previous.n} and ${data.n} are not in the journal`;
-    previous = { n: data.n, segment: line.segment };
+    if (data.n !== previous.n + 1 && segment === previous.segment) return `the ledger's rows between ${previous.n} and ${data.n} are not in the journal`;
+    previous = { n: data.n, segment };
     const sent = facts.instant(line, data.sent);
     const acked = data.acked && facts.instant(line, data.acked);
     if (!sent || (data.acked && !acked) || (acked && acked.position < sent.position)) return `the times of the ledger's row ${data.n} contradict each other`;
-    rows.push({ n: data.n, sent, acked });
+    rows.push({ n: data.n, sent: sent.position, acked: acked?.position ?? null, event, segment });
   }
   return rows;
 }
@@ -83,16 +91,18 @@ function unestablished(facts: Facts, probe: PlanProbe, rows: readonly Row[], fau
   if (facts.plan.binding.fault === 'planned') return null;
   if (facts.plan.binding.fault === 'declared') return 'its endpoint was not switched to the restored copy';
   if (recovery.probes.some((available) => available.restored && available.endpoint === endpoint)) return null;
-  const failedAt = rows.findIndex((row) => row.acked === null && row.sent.position >= fault.moment.position);
+  const failedAt = rows.findIndex((row) => row.acked === null && row.sent >= fault.moment.position);
   if (failedAt >= 0 && rows.slice(failedAt).some((row) => row.acked !== null)) return null;
   return 'its endpoint was not switched and never failed, so the rows were read from the store that the fault hit';
 }
 
 /** Per store of one ledger probe: what was acknowledged before the fault, and which of it was recovered. */
 export function ledgerStores(facts: Facts, probe: PlanProbe, fault: Fault | null, ended: Moment | null, recovery: Recovery, noFault: string | null): StoreResult[] {
-  const rowLines = facts.of('ledger.row').filter(({ event }) => event.data.probe === probe.id);
   const readLines = facts.of('ledger.recovered').filter(({ event }) => event.data.probe === probe.id);
-  const stores = [...new Set([...rowLines, ...readLines].map(({ event }) => event.data.store))];
+  const named = new Set<string>();
+  for (const { event } of facts.samples('ledger.row', probe.id)) named.add(event.data.store);
+  for (const { event } of readLines) named.add(event.data.store);
+  const stores = [...named];
   if (stores.length === 0) stores.push('');
   return stores.map((store) => {
     const empty: StoreRpo = {
@@ -101,14 +111,14 @@ export function ledgerStores(facts: Facts, probe: PlanProbe, fault: Fault | null
     };
     const not = (why: string, known: Partial<StoreRpo> = {}, findings: readonly Finding[] = [], atLeast: bigint | null = null): StoreResult => ({ store: { ...empty, ...known, whyNotMeasured: why }, findings, atLeast });
     if (!fault || !ended) return not(noFault ?? noVerificationEnd(facts));
-    const rows = readRows(facts, rowLines.filter(({ event }) => event.data.store === store));
+    const rows = readRows(facts, probe.id, store);
     if (typeof rows === 'string') return not(rows);
-    const before = rows.filter((row): row is Row & { acked: Moment } => row.acked !== null && row.acked.position <= fault.moment.position);
+    const before = rows.filter((row): row is Acknowledged => row.acked !== null && row.acked <= fault.moment.position);
     const counted = { acknowledgedBeforeFault: before.length };
     const lastAck = before.at(-1);
     if (!lastAck) return not('no row was acknowledged before the fault', counted);
     const fresh = later(5n * fromMs(probe.everyMs), fromMs(2000));
-    if (fault.moment.position - lastAck.acked.position > fresh) return not(`no row was acknowledged in the last ${toMs(fresh)} ms before the fault: an idle store shows no loss`, counted);
+    if (fault.moment.position - lastAck.acked > fresh) return not(`no row was acknowledged in the last ${toMs(fresh)} ms before the fault: an idle store shows no loss`, counted);
     const data = recoveredRanges(readLines.filter(({ event }) => event.data.store === store), facts.of('verification.ended')[0]?.index ?? Infinity);
     if (typeof data === 'string') return not(data, counted);
     const highest = data.ranges.at(-1)?.[1] ?? 0;
@@ -120,7 +130,7 @@ export function ledgerStores(facts: Facts, probe: PlanProbe, fault: Fault | null
     const firstLost = lostRows[0]?.n ?? null;
     const kept = before.filter(({ n }) => firstLost === null || n < firstLost);
     const last = kept.at(-1);
-    const discarded = rows.filter((row): row is Row & { acked: Moment } => row.acked !== null && row.acked.position > fault.moment.position && row.acked.position <= ended.position && !within(data.ranges, row.n));
+    const discarded = rows.filter((row): row is Acknowledged => row.acked !== null && row.acked > fault.moment.position && row.acked <= ended.position && !within(data.ranges, row.n));
     const [firstGone, lastGone] = [discarded[0], discarded.at(-1)];
     const known: Partial<StoreRpo> = {
       ...counted,
@@ -129,7 +139,7 @@ export function ledgerStores(facts: Facts, probe: PlanProbe, fault: Fault | null
       firstLost,
       discarded: {
         count: discarded.length,
-        spanMs: firstGone && lastGone ? toMs(lastGone.acked.position - firstGone.acked.position) : 0,
+        spanMs: firstGone && lastGone ? toMs(lastGone.acked - firstGone.acked) : 0,
         description: discarded.length === 0 ? 'no row acknowledged after the fault was discarded' : 'rows acknowledged after the fault that the recovered store does not hold',
       },
       unacknowledgedPresent: rows.filter((row) => row.acked === null && within(data.ranges, row.n)).length,
@@ -137,11 +147,12 @@ export function ledgerStores(facts: Facts, probe: PlanProbe, fault: Fault | null
     const findings = brokenPrefix(facts, probe, rows, before, fault, data.ranges);
     if (!last) {
       const first = before[0];
-      return not('no row of the ledger was recovered: the loss reaches back further than the ledger', known, findings, first ? fault.moment.position - first.acked.position : null);
+      return not('no row of the ledger was recovered: the loss reaches back further than the ledger', known, findings, first ? fault.moment.position - first.acked : null);
     }
-    const measured = facts.timeline.measure(`${probe.id}: last recovered row to fault`, last.acked, fault.moment);
+    const acked = last.event.data.acked && facts.instant(last, last.event.data.acked);
+    const measured = acked && facts.timeline.measure(`${probe.id}: last recovered row to fault`, acked, fault.moment);
     if (!measured || measured.value < 0n) return not('no time can be told between the last recovered row and the fault', known, findings);
-    return { store: { ...empty, ...known, valueMs: toMs(measured.upper), lastRecovered: last.n, lastRecoveredAckAt: last.acked.at }, findings, atLeast: null };
+    return { store: { ...empty, ...known, valueMs: toMs(measured.upper), lastRecovered: last.n, lastRecoveredAckAt: acked.at }, findings, atLeast: null };
   });
 }
 
@@ -154,7 +165,7 @@ function brokenPrefix(facts: Facts, probe: PlanProbe, rows: readonly Row[], befo
   const endpoint = probe.with['endpoint'];
   const forwarded = typeof endpoint === 'string' && facts.plan.binding.environment.endpoints[endpoint]?.provision === 'forwarder';
   const switched = forwarded ? endpointMoves(facts, endpoint, fault).first : null;
-  const old = switched === null ? before : rows.filter((row) => row.acked !== null && row.acked.position < later(switched, fault.moment.position));
+  const old = switched === null ? before : rows.filter((row) => row.acked !== null && row.acked < later(switched, fault.moment.position));
   const hole = old.findIndex(({ n }) => !within(ranges, n));
   const beyond = hole < 0 ? undefined : old.slice(hole + 1).findLast(({ n }) => within(ranges, n));
   const missing = old[hole];

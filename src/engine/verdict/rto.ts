@@ -89,7 +89,8 @@ export function deriveRto(facts: Facts, steps: readonly StepFact[], fault: Fault
 
   const watched = binding.fault === 'declared' ? later(fault.moment.position, facts.moment(fault.line)?.position ?? 0n) : fault.moment.position;
   const probes = planned.map((probe) => {
-    const endpoint = facts.of('probe.sample').find(({ event }) => event.data.probe === probe.id)?.event.data.endpoint;
+    const { value: first } = facts.samples('probe.sample', probe.id).next();
+    const endpoint = first?.event.data.endpoint;
     return assessAvailability(facts, probe, fault.moment, watched, ended, endpoint === undefined ? { first: null, last: null } : endpointMoves(facts, endpoint, fault));
   });
   const gaps = probes.flatMap((probe) => probe.gaps.map((gap) => ({ probe: probe.probe, startMs: toMs(gap.start - fault.moment.position), ms: toMs(gap.end - gap.start) })));

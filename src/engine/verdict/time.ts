@@ -1,3 +1,6 @@
+import type { Instant } from '../define-step.js';
+import { PackedInstant } from '../journal/packed.js';
+
 /**
  * Time in the verdict: integers of nanoseconds, so that no figure depends on floating point.
  */
@@ -23,6 +26,9 @@ export function parseUtc(text: string): bigint | null {
 export function parseMono(text: string): bigint | null {
   return /^\d{1,20}$/.test(text) ? BigInt(text) : null;
 }
+
+export const monoOf = (instant: Instant): bigint | null => (instant instanceof PackedInstant ? instant.monoNs : parseMono(instant.mono));
+export const utcOf = (instant: Instant): bigint | null => (instant instanceof PackedInstant ? BigInt(instant.utcMs) * MS : parseUtc(instant.at));
 
 /** Milliseconds, rounded UP to 0.001: a figure held against an objective is never flattered. */
 export function toMs(ns: bigint): number {

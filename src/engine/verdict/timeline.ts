@@ -1,13 +1,18 @@
 import type { DrillEvent } from '../events.js';
 import type { Instant } from '../define-step.js';
-import { MS, later, parseMono, parseUtc, toMs } from './time.js';
+import { MS, later, monoOf, toMs, utcOf } from './time.js';
 
-/** A point of the run. `position` counts ns from run.started on the run's own axis. */
-export interface Moment {
-  readonly position: bigint;
-  readonly utc: bigint;
-  readonly at: string;
-  readonly segment: number;
+/** A point of the run. `position` counts ns from run.started on the run's own axis. There are as many as samples: all else is read again when asked for. */
+export class Moment {
+  constructor(readonly position: bigint, readonly segment: number, private readonly instant: Instant) {}
+
+  get at(): string {
+    return this.instant.at;
+  }
+
+  get utc(): bigint {
+    return utcOf(this.instant) ?? 0n;
+  }
 }
 
 export interface Measured {
@@ -46,8 +51,8 @@ export class Timeline {
     let end: { boot: string; mono: bigint; utc: bigint; position: bigint } | undefined;
     for (const [index, event] of events.entries()) {
       const starts = index === 0 || event.type === 'run.resumed';
-      const mono = parseMono(event.mono);
-      const utc = parseUtc(event.at);
+      const mono = monoOf(event);
+      const utc = utcOf(event);
       if (starts) {
         let gap = 0n;
         let torn = mono === null || utc === null;
@@ -72,10 +77,9 @@ export class Timeline {
   /** Null where the instant is unreadable or its event does not belong to the segment's boot. */
   place(instant: Instant, event: { readonly boot: string }, segmentIndex: number): Moment | null {
     const segment = this.#segments[segmentIndex];
-    const mono = parseMono(instant.mono);
-    const utc = parseUtc(instant.at);
-    if (!segment || mono === null || utc === null || event.boot !== segment.boot) return null;
-    return { position: segment.offset + mono - segment.mono, utc, at: instant.at, segment: segmentIndex };
+    const mono = monoOf(instant);
+    if (!segment || mono === null || utcOf(instant) === null || event.boot !== segment.boot) return null;
+    return new Moment(segment.offset + mono - segment.mono, segmentIndex, instant);
   }
 
   /** Null where nothing can be measured between the two; negative when `to` is earlier. */
