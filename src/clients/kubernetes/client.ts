@@ -4,12 +4,15 @@ import { answerError, statusOf } from './errors.js';
 import { openContext } from './kubeconfig.js';
 import { ConnectionLost, Transport } from './transport.js';
 
+/** RBAC of a server that has just started is not complete: for so long after a loss it may forbid what it allows later, also to say whether it is ready. */
+const settlingMs = 10_000;
+
 /** What every scope of one process shares of one connection: its transport, and whether it leads to the right cluster. */
 export class Client {
   #transport: Promise<Transport> | undefined;
   #verified = false;
-  /** When the server was last lost, in ms of Date.now(): for some time after its start it may forbid what it allows later. */
-  lostAt = Number.NEGATIVE_INFINITY;
+  /** When the server was last lost, in ms of Date.now(). */
+  #lostAt = Number.NEGATIVE_INFINITY;
   /** Answers of the API's own description, by path; the same for every caller. */
   readonly descriptions = new Map<string, unknown>();
 
@@ -17,15 +20,31 @@ export class Client {
 
   /** Ready to send to the cluster that was provisioned, and to no other: StepError `k8s-other-cluster`. */
   async open(signal: AbortSignal): Promise<Transport> {
-    const transport = await (this.#transport ??= this.#connect());
+    const transport = await this.#connected();
     if (!this.#verified) await this.#verify(transport, signal);
     return transport;
   }
 
   /** The connection was lost: what answers next must prove again which cluster it is. */
   lost(): void {
-    this.lostAt = Date.now();
+    this.#lostAt = Date.now();
     this.#verified = false;
+  }
+
+  /**
+   * Does the server start, or stop? Then what it says is about that: it forbids before it has read its roles, and does not serve custom resources
+   * before it has read their definitions. By /readyz, which everybody may ask once the roles are there.
+   */
+  async starting(signal: AbortSignal): Promise<boolean> {
+    try {
+      const { status } = await (await this.#connected()).text({ method: 'GET', path: '/readyz' }, signal);
+      if (status === 200) return false;
+      return status >= 500 || Date.now() - this.#lostAt < settlingMs;
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+      this.lost();
+      return true;
+    }
   }
 
   /** Reads the kubeconfig again: a file that was edited, a plugin that was logged in again. */
@@ -34,12 +53,16 @@ export class Client {
     this.#verified = false;
   }
 
+  #connected(): Promise<Transport> {
+    return (this.#transport ??= this.#connect());
+  }
+
   async #connect(): Promise<Transport> {
     const { kubeconfig, context: name, server } = this.details;
     try {
       const context = await openContext(kubeconfig, name);
       if (context.server !== server) throw otherCluster(`the context ${name} led to ${server} and now leads to ${context.server}`);
-      return new Transport(context, this.secrets);
+      return new Transport(context, this.secrets, () => this.lost());
     } catch (error) {
       this.#transport = undefined;
       throw error;

@@ -1,4 +1,5 @@
 import { StepError } from '../../engine/errors.js';
+import { notServed } from './errors.js';
 import type { KindName, Resource } from './port.js';
 import type { Session } from './session.js';
 
@@ -24,6 +25,7 @@ export class Discovery {
   async find(name: KindName): Promise<Served> {
     const found = await this.#look(name);
     if (found !== undefined) return found;
+    await this.session.settled();
     this.session.client.descriptions.clear();
     const now = await this.#look(name);
     if (now === undefined) throw new StepError('k8s-no-such-kind', `the API server knows no kind ${name.kind}${name.apiVersion === undefined ? '' : ` in ${name.apiVersion}`}`, { hint: await this.#hint(name) });
@@ -64,10 +66,10 @@ export class Discovery {
   }
 
   async #hint({ kind, apiVersion }: KindName): Promise<string> {
-    if (apiVersion === undefined) return 'Is its CustomResourceDefinition installed?';
+    if (apiVersion === undefined) return notServed;
     const name = kind.toLowerCase().split('.')[0] ?? '';
     const others = (await this.all()).served.filter(({ names }) => names.has(name)).map((each) => each.apiVersion);
-    return others.length === 0 ? 'Is its CustomResourceDefinition installed?' : `It has the kind in: ${others.join(', ')}.`;
+    return others.length === 0 ? notServed : `It has the kind in: ${others.join(', ')}.`;
   }
 
   /** `v1` first, the preferred version of each group before its others, `extensions` (served twice by old clusters) last. */
@@ -83,7 +85,7 @@ export class Discovery {
     try {
       list = (await this.#get(version.includes('/') ? `/apis/${version}` : `/api/${version}`)) as ResourceList;
     } catch (error) {
-      if (error instanceof StepError && error.code === 'k8s-not-found') return [];
+      if (error instanceof StepError && (error.code === 'k8s-not-found' || error.code === 'k8s-no-such-kind')) return [];
       throw error;
     }
     const group = version.includes('/') ? version.slice(0, version.indexOf('/')) : '';
@@ -111,7 +113,7 @@ export class Discovery {
     const { descriptions } = this.session.client;
     const known = descriptions.get(path);
     if (known !== undefined) return known;
-    const answer = await this.session.json({ method: 'GET', path, what: `ask what the API server serves (${path})`, effect: 'read', repeatable: true });
+    const answer = await this.session.json({ method: 'GET', path, what: `ask what the API server serves (${path})`, effect: 'read', repeatable: true, ...(path.startsWith('/apis/') ? { optional: true } : {}) });
     descriptions.set(path, answer);
     return answer;
   }

@@ -2,6 +2,8 @@ import { StepError, type StepErrorOptions } from '../../engine/errors.js';
 
 /** The API's `Status`, as far as it is looked at. */
 export interface Status {
+  /** Absent: the body was none. */
+  readonly kind?: 'Status';
   readonly message?: string;
   readonly reason?: string;
   readonly code?: number;
@@ -11,13 +13,15 @@ export interface Status {
 /** A body that is no Status is taken as its message. */
 export function statusOf(body: string): Status {
   try {
-    const value = JSON.parse(body) as (Status & { readonly kind?: string }) | null;
+    const value = JSON.parse(body) as Status | null;
     if (value?.kind === 'Status') return value;
   } catch {
-    // Proxies and kubelets answer in plain text.
+    // Proxies and kubelets answer in plain text, and the API server for paths that it does not serve.
   }
   return { message: body.trim().slice(0, 500) };
 }
+
+export const notServed = 'Is its CustomResourceDefinition installed?';
 
 /** What the server answered in place of what was asked for; `what` was asked. */
 export function answerError(code: number, status: Status, what: string): StepError {
@@ -35,7 +39,8 @@ export function answerError(code: number, status: Status, what: string): StepErr
     case 403:
       return error('k8s-forbidden', { hint: '`muster permissions` prints the roles that a drill needs.' });
     case 404:
-      return error('k8s-not-found');
+      // Of an object that is not there it says so in a Status; for a path that it does not serve, or not yet, it has none.
+      return status.kind === 'Status' ? error('k8s-not-found') : error('k8s-no-such-kind', { hint: notServed });
     case 409:
       return error(status.reason === 'AlreadyExists' ? 'k8s-exists' : 'k8s-conflict');
     case 410:

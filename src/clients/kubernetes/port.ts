@@ -184,9 +184,10 @@ export interface ClusterIdentity {
 /**
  * One cluster. Every call is checked against the boundary and goes to the cluster that was provisioned: its uid is compared
  * before the first call of a process. Calls obey the caller's signal; while the API server restarts they wait for it, within
- * that signal (before a run: for some seconds). 429 is waited out as the server says.
+ * that signal (before a run: for some seconds), and so they do while it forbids or does not serve what it has not read yet. 429 is
+ * waited out as the server says.
  * All throw StepError: `k8s-not-found`, `k8s-conflict`, `k8s-exists`, `k8s-rejected` (400, 422: the server's own words),
- * `k8s-forbidden`, `k8s-unauthorized`, `k8s-no-such-kind`, `k8s-unreachable` (retryable), `k8s-other-cluster`, `k8s-error`.
+ * `k8s-forbidden`, `k8s-unauthorized`, `k8s-no-such-kind` (also: no longer served), `k8s-unreachable` (retryable), `k8s-other-cluster`, `k8s-error`.
  */
 export interface KubernetesCluster extends ClusterIdentity {
   /** `v1.36.1` */

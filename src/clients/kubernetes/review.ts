@@ -3,6 +3,14 @@ import type { Session } from './session.js';
 
 /** What of these the caller may not do. Each is one SelfSubjectAccessReview, which the server keeps nowhere. */
 export async function denied(session: Session, questions: readonly AccessQuestion[]): Promise<{ readonly question: AccessQuestion; readonly reason: string }[]> {
+  const refused = await refusedOf(session, questions);
+  if (refused.length === 0) return refused;
+  // A server that starts allows nothing yet.
+  await session.settled();
+  return refusedOf(session, refused.map(({ question }) => question));
+}
+
+async function refusedOf(session: Session, questions: readonly AccessQuestion[]): Promise<{ readonly question: AccessQuestion; readonly reason: string }[]> {
   const found: { readonly question: AccessQuestion; readonly reason: string }[] = [];
   for (const question of questions) {
     const { verb, group, resource: whole, namespace, name } = question;

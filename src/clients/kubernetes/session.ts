@@ -16,6 +16,8 @@ export interface Request extends Call {
   readonly target?: Target;
   /** Nothing is lost when it is done twice: it may be sent again when nobody knows whether it arrived. */
   readonly repeatable: boolean;
+  /** What is asked may be unavailable while the server is not: an aggregated API. */
+  readonly optional?: true;
 }
 
 interface Answer {
@@ -23,8 +25,8 @@ interface Answer {
   readonly retryAfter: string | undefined;
 }
 
-/** RBAC of a server that has just started is not complete. */
-const settlingMs = 5_000;
+/** For so long at most a server that is not ready is given the time to become so, before its answers count all the same. */
+const readyMs = 60_000;
 
 /** Calls of one scope: guarded, patient with a server that restarts or throttles, and able to have credentials renewed. */
 export class Session {
@@ -51,10 +53,21 @@ export class Session {
     });
   }
 
+  /** Resolves once the server serves everything that it has. */
+  async settled(signal: AbortSignal = this.scope.signal): Promise<void> {
+    await this.#settled(new Patience(this.scope.phase, signal), signal, () => unreachable('ask whether the API server is ready', 'it is not', undefined));
+  }
+
+  async #settled(patience: Patience, signal: AbortSignal, error: () => StepError): Promise<void> {
+    const until = Date.now() + readyMs;
+    while (Date.now() < until && (await this.client.starting(signal))) await patience.afterLoss(error);
+  }
+
   async #send<T>(request: Request, signal: AbortSignal, send: (transport: Transport) => Promise<{ answer: Answer; failure: () => Promise<string>; result: T }>): Promise<T> {
     const patience = new Patience(this.scope.phase, signal);
     const { target, effect, what } = request;
     let refused = 0;
+    let settled = false;
     for (;;) {
       if (target !== undefined) await this.scope.access(target, 'read');
       let sending = false;
@@ -72,16 +85,22 @@ export class Session {
         if (error instanceof AnswerError) failed = { code: error.status, status: {}, error: error.error };
         else if (error instanceof ConnectionLost) {
           this.client.lost();
+          settled = false;
           if (sending && error.sent && !request.repeatable) throw unreachable(what, `${error.message}; it may have been done all the same`, error);
           await patience.afterLoss(() => unreachable(what, error.message, error));
           continue;
         } else throw error;
       }
-      if (failed.code === 401) {
-        refused = await this.#unauthorized(refused, failed.error);
-        continue;
-      }
-      await this.#afterFailure(failed, request, patience);
+      if (failed.code === 401 && refused === 0) {
+        refused = 1;
+        this.client.reload();
+      } else if (!settled && isDoubtful(failed.error, request)) {
+        await this.#settled(patience, signal, () => failed.error);
+        settled = true;
+      } else if (failed.code === 401) {
+        await this.#renewed(failed.error);
+        refused = 0;
+      } else await this.#afterFailure(failed, { ...request, repeatable: request.repeatable || !sending }, patience);
     }
   }
 
@@ -89,18 +108,20 @@ export class Session {
   async #afterFailure({ code, status, error }: { readonly code: number; readonly status: Status; readonly error: StepError }, request: Request, patience: Patience): Promise<void> {
     if (error.code === 'k8s-throttled') return patience.wait((status.details?.retryAfterSeconds ?? 1) * 1000, () => error);
     const unavailable = error.code === 'k8s-unreachable' || (code === 500 && status.details?.retryAfterSeconds !== undefined);
-    if (unavailable && request.repeatable) return patience.afterLoss(() => error);
-    if (code === 403 && Date.now() - this.client.lostAt < settlingMs) return patience.afterLoss(() => error);
+    if (unavailable && request.repeatable && request.optional !== true) return patience.afterLoss(() => error);
     throw error;
   }
 
-  /** First the kubeconfig is read again, then whoever sits at the drill is asked. */
-  async #unauthorized(refused: number, error: StepError): Promise<number> {
+  /** The kubeconfig, read again, did not help: whoever sits at the drill is asked. */
+  async #renewed(error: StepError): Promise<void> {
     this.client.reload();
-    if (refused === 0) return 1;
-    if ((await this.scope.renew?.(error.message)) === true) return 0;
-    throw error;
+    if ((await this.scope.renew?.(error.message)) !== true) throw error;
   }
+}
+
+/** A server that starts says the same of what it allows and has: only a ready one means it. */
+function isDoubtful({ code }: StepError, { optional }: Request): boolean {
+  return code === 'k8s-forbidden' || code === 'k8s-unauthorized' || code === 'k8s-no-such-kind' || (code === 'k8s-unreachable' && optional === true);
 }
 
 function unreachable(what: string, why: string, cause: unknown): StepError {

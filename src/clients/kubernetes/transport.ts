@@ -40,7 +40,8 @@ export class Transport {
   #credentials: Promise<Credentials> | undefined;
   #agents = new Map<string, Agent>();
 
-  constructor(readonly context: Context, private readonly secrets: { add(secret: string): void }) {}
+  /** `onClosed`: the server has ended a connection, also one that nobody waited on. */
+  constructor(readonly context: Context, private readonly secrets: { add(secret: string): void }, private readonly onClosed: () => void = () => undefined) {}
 
   /** Forgets tokens: the next request asks files and plugins again. */
   forget(): void {
@@ -75,8 +76,9 @@ export class Transport {
         clearTimeout(timer);
       };
       request.once('socket', (socket) => {
-        if (request.reusedSocket) ready();
-        else socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', ready);
+        if (request.reusedSocket) return ready();
+        socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', ready);
+        for (const end of ['end', 'error']) socket.once(end, this.onClosed);
       });
       request.once('response', (response) => {
         settle();

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { StepError } from '../../engine/errors.js';
+import { messageOf, StepError } from '../../engine/errors.js';
 import { answerError, type Status } from './errors.js';
 import { linesOf } from './lines.js';
 import { listAll } from './lists.js';
@@ -57,11 +57,11 @@ export async function* watchObjects(session: Session, place: Place, options: Wat
         if (isExpired(error)) {
           yield gap(version);
           version = undefined;
-        } else if (error instanceof StepError) throw error;
+        } else if (error instanceof StepError && !error.retryable) throw error;
         else {
-          session.client.lost();
+          if (!(error instanceof StepError)) session.client.lost();
           interrupted = true;
-          const detail = `the connection was lost: ${error instanceof Error ? error.message : String(error)}`;
+          const detail = `${error instanceof StepError ? 'the API server ended it' : 'the connection was lost'}: ${messageOf(error)}`;
           yield { type: 'interrupted', detail };
           await patience.afterLoss(() => new StepError('k8s-unreachable', `watch ${place.named(options.name)}: ${detail}`, { retryable: true }));
         }

@@ -16,6 +16,7 @@ const codeOf = (code: string) => expect.objectContaining({ code });
 describeKubernetes('a cluster through the port', () => {
   let cluster: Cluster;
   const namespace = `muster-port-${process.pid}`;
+  let tries = 0;
   const inside = () => ({ context: cluster.context, uid: cluster.uid, namespaces: [namespace], cluster: ['nodes', 'persistentvolumes/muster-*'] });
   const connected = (): { k8s: KubernetesCluster; scope: RecordingScope } => {
     const world = worldOf(cluster, { namespace });
@@ -128,6 +129,43 @@ describeKubernetes('a cluster through the port', () => {
     // Either the server went on from where it was, or it said that it cannot.
     expect(seen.map(({ type }) => type).filter((type) => type === 'resumed' || type === 'gap').length).toBeGreaterThan(0);
   }, 60_000);
+
+  test('custom resources are read and rights are kept while the API server restarts', async (context) => {
+    const { own } = cluster;
+    if (own === null) return context.skip();
+    const group = `restart-${process.pid}-${(tries += 1)}.muster.invalid`;
+    const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+    const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+    await cluster.request('POST', definitions, { metadata: { name: `things.${group}` }, spec: { group, scope: 'Namespaced', names: { plural: 'things', singular: 'thing', kind: 'Thing' }, versions: [{ name: 'v1', served: true, storage: true, schema }] } });
+    const rules = [{ apiGroups: [group], resources: ['things'], verbs: ['*'] }, { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] }];
+    await cluster.request('POST', '/apis/rbac.authorization.k8s.io/v1/clusterroles', { metadata: { name: group }, rules });
+    await cluster.request('POST', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', { metadata: { name: group }, subjects: [{ kind: 'User', name: 'muster-drill' }], roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: group } });
+    const world = worldOf(cluster, { namespace, kubeconfig: cluster.kubeconfigOf('drill') });
+    const another = () => kubernetesPort(scopeFor(), world, kubernetesShared()).cluster('k8s');
+    const k8s = another();
+    const kind = `things.${group}`;
+    await expect.poll(() => k8s.list({ kind }).then(({ items }) => items, () => undefined), { timeout: 30_000 }).toEqual([]);
+    await k8s.create({ apiVersion: `${group}/v1`, kind: 'Thing', metadata: { name: 'one' } });
+    const over = new AbortController();
+    const question = (resource: string) => ({ verb: 'list', group: resource === 'things' ? group : '', resource, namespace });
+    const asking: readonly ((each: KubernetesCluster) => Promise<unknown>)[] = [
+      async (each) => expect((await each.list({ kind })).items).toHaveLength(1),
+      async (each) => expect(await each.find({ kind, name: 'one' })).toBeDefined(),
+      async (each) => expect(await each.find({ kind, name: 'two' })).toBeUndefined(),
+      async (each) => expect(await each.denied([question('things'), question('secrets')])).toMatchObject([{ question: { resource: 'secrets' } }]),
+    ];
+    // Also by one that knows nothing of the server yet.
+    const all = asking.flatMap((ask) => [() => ask(k8s), () => ask(another())]).map(async (ask) => {
+      while (!over.signal.aborted) await ask();
+    });
+    const restarted = own.restartApiServer().finally(() => over.abort());
+    await Promise.all([...all, restarted]);
+    await expect(k8s.list({ kind: 'Secret' })).rejects.toEqual(codeOf('k8s-forbidden'));
+    await cluster.request('DELETE', `${definitions}/things.${group}`);
+    const gone = () => k8s.list({ kind }).then(() => undefined, (error: unknown) => error);
+    await expect.poll(gone, { timeout: 30_000 }).toEqual(expect.objectContaining({ code: 'k8s-no-such-kind', hint: expect.stringMatching(/CustomResourceDefinition/) }));
+    await expect(another().list({ kind })).rejects.toEqual(codeOf('k8s-no-such-kind'));
+  }, 120_000);
 
   test('an old place in the history is a gap, and everything is listed anew', async () => {
     const { k8s } = connected();

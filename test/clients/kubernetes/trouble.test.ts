@@ -1,13 +1,13 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { kubernetesPort, kubernetesShared } from '../../../src/clients/kubernetes/adapter.js';
 import type { KubernetesCluster, WatchEvent } from '../../../src/clients/kubernetes/port.js';
 import type { Scope } from '../../../src/engine/scope.js';
 import { between, type Between } from '../../components/kubernetes/between.js';
 import { changedKubeconfig, worldOf } from '../../components/kubernetes/connection.js';
-import { kubernetesComponent, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
+import { kubernetesComponent, startKubernetes, type ApiError, type Cluster } from '../../components/kubernetes/index.js';
 import { requireComponent } from '../../components/index.js';
 import { scopeFor } from '../lib/scope.js';
 
@@ -18,6 +18,7 @@ const codeOf = (code: string) => expect.objectContaining({ code });
 describeKubernetes('a cluster that has bad days', () => {
   let cluster: Cluster;
   let bad: Between;
+  let tries = 0;
   const namespace = `muster-trouble-${process.pid}`;
   const through = (kubeconfig: string, scope: Scope = scopeFor(), server = cluster.server, secrets: string[] = []): KubernetesCluster =>
     kubernetesPort(scope, worldOf(cluster, { namespace, kubeconfig, details: { server } }), kubernetesShared({ add: (secret) => void secrets.push(secret) })).cluster('k8s');
@@ -29,6 +30,7 @@ describeKubernetes('a cluster that has bad days', () => {
     await cluster.request('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
     bad = await between(cluster);
   }, 120_000);
+  afterEach(() => bad.forget());
   afterAll(async () => {
     await bad?.close();
     await cluster?.request('DELETE', `/api/v1/namespaces/${namespace}`).catch(() => undefined);
@@ -70,6 +72,59 @@ describeKubernetes('a cluster that has bad days', () => {
     bad.next((method, path) => maps(method, path, 'PATCH'), 'lost-before');
     await expect(k8s.apply(configMap('elsewhere', { a: '1' }))).rejects.toEqual(codeOf('k8s-other-cluster'));
     expect(bad.passed.slice(before).filter((line) => line.startsWith('PATCH'))).toEqual([]);
+  });
+
+  const forbidden = { status: 403, body: { kind: 'Status', reason: 'Forbidden', message: 'configmaps is forbidden', code: 403 } };
+  const unserved = { status: 404, body: '404 page not found\n' };
+  const notReady = { status: 500, body: '[+]ping ok\n[-]informer-sync failed: reason withheld\nreadyz check failed\n' };
+  const isReadyz = (_: string, path: string) => path === '/readyz';
+
+  test.each([['forbids', forbidden], ['does not serve', unserved]])('what a server %s before it is ready is asked for again when it is', async (_, answer) => {
+    const k8s = badly();
+    await k8s.apply(configMap('there'));
+    bad.next(maps, answer);
+    bad.next(isReadyz, notReady);
+    bad.next(isReadyz, 'lost-before');
+    expect((await k8s.list({ kind: 'ConfigMap' })).items.map(({ metadata }) => metadata.name)).toContain('there');
+    // It had become ready between its answer and the question.
+    bad.next(maps, answer);
+    await k8s.list({ kind: 'ConfigMap' });
+    bad.next((method, path) => maps(method, path, 'POST'), answer);
+    bad.next(isReadyz, notReady);
+    await k8s.create({ ...configMap('new'), metadata: { name: `new-${answer.status}-${(tries += 1)}` } });
+  });
+
+  test.each([['forbids', forbidden, 'k8s-forbidden'], ['does not serve', unserved, 'k8s-no-such-kind']])('what a ready server %s is told at once', async (_, answer, code) => {
+    const k8s = badly();
+    await k8s.list({ kind: 'ConfigMap' });
+    const before = bad.passed.length;
+    for (const __ of [1, 2]) bad.next(maps, answer);
+    await expect(k8s.list({ kind: 'ConfigMap' })).rejects.toEqual(codeOf(code));
+    expect(bad.passed.slice(before)).toEqual(['GET /readyz']);
+  });
+
+  test('where nobody may ask whether it is ready, what a server forbids is told at once, but not soon after it was lost', async () => {
+    const k8s = badly();
+    await k8s.list({ kind: 'ConfigMap' });
+    for (const __ of [1, 2]) bad.next(maps, forbidden);
+    bad.next(isReadyz, forbidden);
+    await expect(badly().list({ kind: 'ConfigMap' })).rejects.toEqual(codeOf('k8s-forbidden'));
+    bad.next(maps, 'lost-before');
+    bad.next(maps, forbidden);
+    bad.next(isReadyz, forbidden);
+    await k8s.list({ kind: 'ConfigMap' });
+  });
+
+  test('an aggregated API that is away hides no other, and is named', async () => {
+    const name = `v1.away-${process.pid}-${(tries += 1)}.muster.invalid`;
+    const group = name.slice('v1.'.length);
+    await cluster.request('POST', '/apis/apiregistration.k8s.io/v1/apiservices', { metadata: { name }, spec: { group, version: 'v1', groupPriorityMinimum: 10, versionPriority: 10, insecureSkipTLSVerify: true, service: { namespace, name: 'nobody' } } });
+    const status = async () => (await cluster.request('GET', `/apis/${group}/v1`).catch((error: unknown) => error)) as ApiError;
+    await expect.poll(async () => (await status()).status, { timeout: 30_000 }).toBe(503);
+    const { resources, unavailable } = await badly().resources();
+    await cluster.request('DELETE', `/apis/apiregistration.k8s.io/v1/apiservices/${name}`);
+    expect(unavailable).toEqual([`${group}/v1`]);
+    expect(resources.map(({ kind }) => kind)).toContain('Deployment');
   });
 
   test('a watch whose place in the history is gone says so, and whatever happened is in the new list', async () => {

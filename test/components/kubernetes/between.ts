@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { Cluster } from './index.js';
 
-/** What to do with a request in place of passing it on: answer it, or end its connection before or after the API server has done it. */
+/** What to do with a request in place of passing it on: answer it, or end its connection before or after the API server has done it. A body that is text is sent as such. */
 export type Misfortune = { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown } | 'lost-before' | 'lost-after';
 
 /** Plain HTTP in front of the real API server, like a load balancer that has bad days. */
@@ -16,6 +16,8 @@ export interface Between {
   readonly kubeconfig: string;
   /** The next request for which `which` is true meets this. */
   next(which: (method: string, path: string) => boolean, misfortune: Misfortune): void;
+  /** What was to happen and has not. */
+  forget(): void;
   /** Method and path of what was passed on. */
   readonly passed: readonly string[];
   close(): Promise<void>;
@@ -31,7 +33,8 @@ export async function between(cluster: Cluster): Promise<Between> {
     const misfortune = at === -1 ? undefined : plans.splice(at, 1)[0]?.misfortune;
     if (misfortune === 'lost-before') return void incoming.socket.destroy();
     if (typeof misfortune === 'object') {
-      answer.writeHead(misfortune.status, { 'content-type': 'application/json', ...misfortune.headers }).end(JSON.stringify(misfortune.body ?? {}));
+      const { status, headers, body = {} } = misfortune;
+      answer.writeHead(status, { 'content-type': typeof body === 'string' ? 'text/plain' : 'application/json', ...headers }).end(typeof body === 'string' ? body : JSON.stringify(body));
       return;
     }
     passed.push(`${method} ${path}`);
@@ -60,6 +63,7 @@ export async function between(cluster: Cluster): Promise<Between> {
     kubeconfig,
     passed,
     next: (which, misfortune) => void plans.push({ which, misfortune }),
+    forget: () => void plans.splice(0),
     close: () =>
       new Promise((resolve) => {
         agent.destroy();
