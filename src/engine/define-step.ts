@@ -161,7 +161,7 @@ export interface PlanContext {
 export type PreflightStage = 'before' | 'provisioned' | 'prepared' | 'verified';
 
 /** Systems whose rights are those of one connection. */
-export type RightSystem = 'postgres' | 'kubernetes';
+export type RightSystem = 'postgres' | 'kubernetes' | 'aws';
 
 /** A right together with the steps and probes that need it. */
 export interface NeededRight<S extends RightSystem = 'postgres'> {
@@ -180,6 +180,7 @@ export interface ConnectionContext extends PlanContext {
   readonly filledBy: string | null;
   readonly rights: readonly NeededRight[];
   readonly kubernetesRights: readonly NeededRight<'kubernetes'>[];
+  readonly awsRights: readonly NeededRight<'aws'>[];
   /** Objects in it that the run's own steps have yet to make: `table orders`. */
   readonly makes: readonly string[];
 }

@@ -2,7 +2,7 @@ import type { Clock, ConnectionContext, PlanContext, Ports, PreflightCheck, Pref
 import { atOnce } from './at-once.js';
 import { formatDuration } from './duration.js';
 import { GuardError, messageOf, RefusedError, StepError } from './errors.js';
-import { kubernetesRightsOn, provisionedPermissions, rightsOn } from './plan/rights.js';
+import { awsRightsOn, kubernetesRightsOn, provisionedPermissions, rightsOn } from './plan/rights.js';
 import { flattenSteps, type ObservedCheck, type PlanBinding, type PlanObserved, type PlanStep } from './plan-document.js';
 import type { Registry } from './registry.js';
 import { LiveWorld, type World } from './world.js';
@@ -117,6 +117,7 @@ async function connectionChecks(name: string, request: PreflightRequest): Promis
     filledBy,
     rights: rightsOn(binding, name),
     kubernetesRights: kubernetesRightsOn(binding, name, await provisionedPermissions(binding, request.registry)),
+    awsRights: awsRightsOn(binding, name),
     makes: makesOf(name, request),
   };
   const check = ({ id, result, detail }: PreflightCheck): ObservedCheck => ({ id: `${prefixOf(name)}${id}`, step: null, result, detail });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { IamPolicy } from '../../src/cli/permissions/iam.js';
+import { iamUser, type Credentials } from '../components/iam.js';
 import { requireComponent } from '../components/index.js';
 import { motoComponent, startMoto, type Moto } from '../components/moto.js';
 import { account, estate, region, volumeIds } from '../clients/ec2/lib.js';
@@ -11,29 +12,20 @@ import { muster, removeFolders, root, scratch } from '../drills/harness.js';
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 const suite = await requireComponent(motoComponent);
 
-/**
- * moto compares actions and nothing else: that the printed resources and conditions let these calls through is not shown here. Nor is
- * ec2:CreateTags, which moto does not ask for where a volume is made with tags.
- */
+/** moto compares actions and nothing else, and does not ask for ec2:CreateTags where a volume is made with tags: for resources and conditions see test/drills/ebs-rights.test.ts. */
 const checked = ['ec2:CreateVolume', 'ec2:DeleteVolume', 'ec2:DescribeSnapshots', 'ec2:DescribeVolumes'];
-
-interface User {
-  readonly name: string;
-  readonly key: string;
-  readonly secret: string;
-}
 
 suite('the IAM policy that is printed for a drill', () => {
   let moto: Moto;
   let folder: string;
   let admin: EC2Client;
   let policy: IamPolicy;
-  const users = new Map<string, User>();
+  const users = new Map<string, Credentials>();
   const environment = { apiVersion: 'muster/v1', kind: 'Environment', metadata: { name: 'account' }, connections: { aws: { kind: 'aws', role: 'target', provision: 'aws', with: { account, region, tag: { key: 'env', value: 'drill' } } } }, boundary: { aws: [{ account, regions: [region], tag: { key: 'env', value: 'drill' } }] }, runbooks: 'any' };
   const documents = ['runbook.yaml', '--env', 'environment.yaml'];
   const as = (name: string) => {
     const user = users.get(name);
-    return { env: { ...moto.env, AWS_ACCESS_KEY_ID: user?.key ?? '', AWS_SECRET_ACCESS_KEY: user?.secret ?? '' } };
+    return { env: { ...moto.env, AWS_ACCESS_KEY_ID: user?.accessKeyId ?? '', AWS_SECRET_ACCESS_KEY: user?.secretAccessKey ?? '' } };
   };
 
   beforeAll(async () => {
@@ -44,10 +36,10 @@ suite('the IAM policy that is printed for a drill', () => {
     policy = JSON.parse(printed.stdout) as IamPolicy;
     const actions = [...new Set(policy.Statement.flatMap(({ Action }) => Action))];
     const wanted = [['admin', ['*']] as const, ['least', actions] as const, ...checked.map((left) => [left, actions.filter((action) => action !== left)] as const)];
-    moto = await startMoto({ enforceAfter: wanted.length * 3 });
-    for (const [name, allowed] of wanted) users.set(name, await makeUser(moto, name, allowed));
-    const { key, secret } = users.get('admin') ?? { key: '', secret: '' };
-    admin = new EC2Client({ region, endpoint: moto.endpoint, credentials: { accessKeyId: key, secretAccessKey: secret } });
+    moto = await startMoto();
+    for (const [name, allowed] of wanted) users.set(name, await iamUser(moto, name.replace(':', '-'), allowed));
+    await moto.enforce(true);
+    admin = new EC2Client({ region, endpoint: moto.endpoint, credentials: users.get('admin') ?? { accessKeyId: '', secretAccessKey: '' } });
     await estate(admin, { env: 'drill', app: 'shop' });
   });
   afterAll(async () => {
@@ -80,20 +72,3 @@ suite('the IAM policy that is printed for a drill', () => {
     expect(await volumeIds(admin)).toEqual(before);
   });
 });
-
-async function makeUser(moto: Moto, name: string, actions: readonly string[]): Promise<User> {
-  const UserName = name.replace(':', '-');
-  const ask = async (Action: string, more: Record<string, string> = {}): Promise<string> => {
-    const body = new URLSearchParams({ Action, Version: '2010-05-08', UserName, ...more });
-    // Not signed: moto asks for that only once it enforces.
-    const response = await fetch(moto.endpoint, { method: 'POST', body, headers: { authorization: 'AWS4-HMAC-SHA256 Credential=setup/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=none' } });
-    const text = await response.text();
-    if (!response.ok) throw new Error(text);
-    return text;
-  };
-  await ask('CreateUser');
-  await ask('PutUserPolicy', { PolicyName: 'drill', PolicyDocument: JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: actions, Resource: '*' }] }) });
-  const made = await ask('CreateAccessKey');
-  const part = (tag: string) => new RegExp(`<${tag}>([^<]+)</${tag}>`).exec(made)?.[1] ?? '';
-  return { name, key: part('AccessKeyId'), secret: part('SecretAccessKey') };
-}

@@ -29,10 +29,10 @@ const attachments = '/apis/storage.k8s.io/v1/volumeattachments';
 const volumes = '/api/v1/persistentvolumes';
 
 /** `endpoint`: of EC2. The nodes' zones must be zones of `region`. Not for a cluster of others: a real driver is there. */
-export async function startAttacher({ own, nodes, kubeconfigOf }: Pick<Cluster, 'own' | 'nodes' | 'kubeconfigOf'>, { endpoint, region = 'eu-central-1' }: { readonly endpoint: string; readonly region?: string }): Promise<Attacher> {
+export async function startAttacher({ own, nodes, kubeconfigOf }: Pick<Cluster, 'own' | 'nodes' | 'kubeconfigOf'>, { endpoint, region = 'eu-central-1', credentials = { accessKeyId: 'attacher', secretAccessKey: 'attacher' } }: { readonly endpoint: string; readonly region?: string; readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } }): Promise<Attacher> {
   if (own === null) throw new Error('the attacher is for clusters of ours');
   const { EC2 } = await import('@aws-sdk/client-ec2');
-  const ec2 = new EC2({ endpoint, region, credentials: { accessKeyId: 'attacher', secretAccessKey: 'attacher' } });
+  const ec2 = new EC2({ endpoint, region, credentials });
   const request = await requestsTo(kubeconfigOf('attacher'));
   const instances = new Map<string, { readonly id: string; readonly zone: string }>();
   for (const { name, zone } of nodes) {

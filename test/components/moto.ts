@@ -42,21 +42,22 @@ export interface Moto {
   readonly env: Readonly<Record<string, string>>;
   /** Forgets everything. */
   reset(): Promise<void>;
+  /** From now on (or no longer) an action is done only for a user whom IAM allows it. */
+  enforce(on: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** `enforceAfter`: so many actions are let through, then those that IAM allows. */
-export async function startMoto({ enforceAfter }: { readonly enforceAfter?: number } = {}): Promise<Moto> {
+export async function startMoto(): Promise<Moto> {
   for (let tries = 1; ; tries += 1) {
-    const moto = await startOn(await freePort(), enforceAfter);
+    const moto = await startOn(await freePort());
     if ('endpoint' in moto) return moto;
     // Somebody else was faster to take the port.
     if (tries === 5 || !/Address already in use|in use by another program/.test(moto.said)) throw new Error(`moto ended: ${moto.said}`);
   }
 }
 
-async function startOn(port: number, enforceAfter: number | undefined): Promise<Moto | { readonly said: string }> {
-  const child = spawn(python, ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)], { env: { ...environment(), ...(enforceAfter === undefined ? {} : { INITIAL_NO_AUTH_ACTION_COUNT: String(enforceAfter) }) }, stdio: ['ignore', 'ignore', 'pipe'] });
+async function startOn(port: number): Promise<Moto | { readonly said: string }> {
+  const child = spawn(python, ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)], { env: environment(), stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   let over = false;
@@ -72,6 +73,9 @@ async function startOn(port: number, enforceAfter: number | undefined): Promise<
     env: { AWS_ENDPOINT_URL: endpoint, AWS_ENDPOINT_URL_S3: endpoint, AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'c4n4ry-of-aws' },
     async reset() {
       await fetch(`${endpoint}/moto-api/reset`, { method: 'POST' });
+    },
+    async enforce(on) {
+      await fetch(`${endpoint}/moto-api/reset-auth`, { method: 'POST', body: on ? '0' : 'inf' });
     },
     async stop() {
       child.kill('SIGTERM');

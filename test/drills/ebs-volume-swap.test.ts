@@ -2,7 +2,6 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DescribeVolumesCommand, type EC2Client } from '@aws-sdk/client-ec2';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { parseAllDocuments, stringify } from 'yaml';
 import type { Drill } from '../../src/engine/drill.js';
 import { startAttacher, type Attacher } from '../components/attacher.js';
 import { startAwsProxy, type AwsProxy } from '../components/aws-proxy.js';
@@ -10,9 +9,10 @@ import { requireComponent } from '../components/index.js';
 import { kubernetesComponent, startKubernetes, type Cluster } from '../components/kubernetes/index.js';
 import { motoComponent, startMoto, type Moto } from '../components/moto.js';
 import { startVolumeService, type VolumeService } from '../components/volume-service.js';
-import { account, drillTag, inside, other, region, volumeIds, zone } from '../clients/ec2/lib.js';
+import { account, other, volumeIds, zone } from '../clients/ec2/lib.js';
 import { behind, clear, handleOf, place, ready, soon, workloadPath, type Place } from '../steps/pv/rig.js';
-import { begin, judge, muster, removeFolders, root, runsIn, scratch } from './harness.js';
+import { swapDocuments, swapDrill } from './ebs-rig.js';
+import { begin, judge, muster, removeFolders, runsIn, scratch } from './harness.js';
 
 vi.setConfig({ testTimeout: 480_000, hookTimeout: 240_000 });
 const mine = process.env['MUSTER_TEST_KUBECONFIG'] === undefined;
@@ -47,7 +47,7 @@ suite('a drill that swaps the EBS volume of a workload', () => {
     service.holds.set(at.original, 'orders: 4712 (now)').set(at.snapshot, 'orders: 4711 (at the snapshot)');
     folder = await scratch();
     volumesBefore = await volumeIds(ec2);
-    await documents();
+    await swapDocuments(folder, cluster, at, service);
   });
   afterEach(async () => {
     await service.stop();
@@ -61,29 +61,7 @@ suite('a drill that swaps the EBS volume of a workload', () => {
     await moto?.stop();
   });
 
-  const documents = async (kubeconfig = cluster.kubeconfig): Promise<void> => {
-    const tag = drillTag;
-    const environment = {
-      apiVersion: 'muster/v1',
-      kind: 'Environment',
-      metadata: { name: 'eks-staging' },
-      connections: {
-        cluster: { kind: 'kubernetes', role: 'target', provision: 'kubeconfig', with: { kubeconfig, context: cluster.context, namespace: at.namespace, uid: cluster.uid } },
-        aws: { kind: 'aws', role: 'target', provision: 'aws', with: { account, region, tag } },
-      },
-      endpoints: { app: { provision: 'existing', to: 'cluster', host: '127.0.0.1', port: service.port } },
-      boundary: { aws: [inside], kubernetes: [{ context: cluster.context, uid: cluster.uid, namespaces: [at.namespace], cluster: [`persistentvolumes/${at.volumeName}`, 'persistentvolumes/muster-*', 'volumeattachments.storage.k8s.io'] }] },
-      watch: { required: ['ec2'], profiles: ['aws'], settle: '1s' },
-      runbooks: 'any',
-      stableFor: '1s',
-    };
-    await writeFile(join(folder, 'environment.yaml'), stringify(environment));
-    await writeFile(join(folder, 'runbook.yaml'), await readFile(join(root, 'runbooks/ebs-volume-swap.yaml')));
-  };
-  const args = (more: readonly string[] = []) => {
-    const set = { name: at.name, claim: at.claim, canary: '/canary', expected: 'orders: 4711', health: '/' };
-    return ['run', 'runbook.yaml', '--env', 'environment.yaml', '--evidence-dir', join(folder, 'evidence'), ...Object.entries(set).flatMap(([name, value]) => ['--set', `${name}=${value}`]), ...more];
-  };
+  const args = (more: readonly string[] = []) => ['run', ...swapDrill, '--evidence-dir', join(folder, 'evidence'), '--set', `name=${at.name}`, '--set', `claim=${at.claim}`, ...more];
   const env = () => ({ ...moto.env, AWS_ENDPOINT_URL: proxy.endpoint });
   const drilled = async (more: readonly string[] = []) => {
     const ended = await muster(folder, args(more), { env: env() });
@@ -155,24 +133,6 @@ suite('a drill that swaps the EBS volume of a workload', () => {
     expect(await ready(cluster, at, 'StatefulSet')).toBe(1);
     const cleaned = await muster(folder, ['cleanup', kept.runId ?? ''], { env: env() });
     expect(cleaned.code, cleaned.stderr).toBe(0);
-    await asBefore();
-  });
-
-  it('passes under exactly the roles that are printed for it', async () => {
-    const printed = await muster(folder, ['permissions', 'runbook.yaml', '--env', 'environment.yaml', '--only', 'cluster', ...args().slice(6)], { env: env() });
-    expect(printed.code, printed.stderr).toBe(0);
-    const group = '/apis/rbac.authorization.k8s.io/v1';
-    for (const document of parseAllDocuments(printed.stdout)) {
-      const role = document.toJS() as { readonly kind: 'Role' | 'ClusterRole'; readonly metadata: { readonly name: string; readonly namespace?: string } };
-      const { kind, metadata: { name, namespace } } = role;
-      const path = kind === 'ClusterRole' ? `${group}/clusterroles` : `${group}/namespaces/${namespace}/roles`;
-      await cluster.request('POST', path, role);
-      await cluster.request('POST', path.replace(/roles$/, 'rolebindings'), { metadata: { name }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'muster-drill' }] });
-    }
-    await documents(cluster.kubeconfigOf('drill'));
-    const judged = await judge(await drilled());
-    expect(judged.drill.reasons).toEqual([]);
-    expect(judged.code).toBe(0);
     await asBefore();
   });
 

@@ -28,12 +28,6 @@ describeKubernetes('under exactly the rights that `muster permissions` prints', 
   });
 
   const runbooks = ['pod-failure', 'az-evacuation', 'az-failure'];
-  /** Rights that a drill may pass without, and when it needs them. */
-  const sometimes: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-    'pod-failure': { 'watch deployments web': 'while it is not available again' },
-    'az-evacuation': { 'watch poddisruptionbudgets': 'while the budget refuses, where it did not open meanwhile' },
-    'az-failure': { 'watch volumeattachments': 'while volumes of the lost nodes are attached; here are none (test/steps/k8s/release.test.ts)' },
-  };
   const optionsFor = (runbook: string): ShopDrill => ({
     kubeconfig: account.kubeconfig,
     set: runbook === 'pod-failure' ? {} : { zone: 'eu-central-1a', ...(runbook === 'az-failure' ? { nodePower: power.file } : {}) },
@@ -66,7 +60,7 @@ describeKubernetes('under exactly the rights that `muster permissions` prints', 
     const judged = await shop.drill(runbook, options);
     expect(judged.drill.reasons).toEqual([]);
     expect(judged.drill.verdict).toBe('passed');
-    expect(account.unused(roles, since).filter((right) => sometimes[runbook]?.[right] === undefined)).toEqual([]);
+    expect(account.unused(roles, since)).toEqual([]);
   });
 
   test.each(runbooks)('of %s, preflight names any one rule that is missing', async (runbook) => {

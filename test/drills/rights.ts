@@ -67,7 +67,9 @@ export async function serviceAccount({ request }: Pick<Cluster, 'request'>, own:
     },
     unused(roles, since) {
       const calls = callsOf(own.auditLog, `system:serviceaccount:${namespace}:${name}`, since);
-      return roles.flatMap((role) => rightsIn(role).filter((right) => !calls.some((call) => covers(right, call))).map(inWords));
+      // A wait lists first, and watches only while what it waits for is not there yet.
+      const used = (right: Call) => calls.some((call) => covers(right, call) || (right.verb === 'watch' && covers({ ...right, verb: 'list' }, call)));
+      return roles.flatMap((role) => rightsIn(role).filter((right) => !used(right)).map(inWords));
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { AwsRight } from '../../engine/permission.js';
-import { declaredPermissions } from '../../engine/plan/rights.js';
+import { awsRightsOn } from '../../engine/plan/rights.js';
 import type { PlanBinding } from '../../engine/plan-document.js';
 
 export interface IamPolicy {
@@ -12,14 +12,14 @@ export interface IamStatement {
   readonly Effect: 'Allow';
   readonly Action: readonly string[];
   readonly Resource: readonly string[];
-  readonly Condition?: { readonly StringEquals: Readonly<Record<string, string>> };
+  readonly Condition: { readonly StringEquals: Readonly<Record<string, string>> };
 }
 
 type Place = { readonly account: string; readonly region: string; readonly tag: { readonly key: string; readonly value: string } };
 
 /** The policy that lets the steps do what they do in the account of an AWS connection, and no more; undefined: nothing is asked of it. */
 export function iamPolicy(binding: PlanBinding, connection: string): IamPolicy | undefined {
-  const rights = declaredPermissions(binding).flatMap(({ permissions }) => permissions.filter((permission): permission is AwsRight => permission.system === 'aws' && permission.connection === connection));
+  const rights = awsRightsOn(binding, connection).map(({ right }) => right);
   const place = placeOf(binding.environment.connections[connection]?.with);
   if (rights.length === 0 || place === undefined) return undefined;
   const grouped = new Map<string, { readonly resource: string; readonly condition: Readonly<Record<string, string>>; readonly actions: Set<string> }>();
@@ -38,14 +38,13 @@ export function iamPolicy(binding: PlanBinding, connection: string): IamPolicy |
       Effect: 'Allow',
       Action: [...actions].toSorted(),
       Resource: [resource === '*' ? '*' : arnOf(resource, place)],
-      ...(Object.keys(condition).length === 0 ? {} : { Condition: { StringEquals: condition } }),
+      Condition: { StringEquals: condition },
     })),
   };
 }
 
 function conditionOf(action: string, tagged: AwsRight['tagged'], { region, tag }: Place): Record<string, string> {
-  // STS knows no region of a call, and answers for who asks alone.
-  const here = action.startsWith('sts:') ? {} : { 'aws:RequestedRegion': region };
+  const here = { 'aws:RequestedRegion': region };
   if (tagged === 'resource') return { ...here, [`aws:ResourceTag/${tag.key}`]: tag.value };
   if (tagged === 'request') return { ...here, [`aws:RequestTag/${tag.key}`]: tag.value, ...(action === 'ec2:CreateTags' ? { 'ec2:CreateAction': 'CreateVolume' } : {}) };
   return here;

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import { defineProvisioner } from '../../engine/define-step.js';
+import { defineProvisioner, type ConnectionContext, type PreflightCheck } from '../../engine/define-step.js';
 import { GuardError, messageOf, StepError } from '../../engine/errors.js';
 import { strict } from '../../engine/schema.js';
 import { endpointsNow } from '../aws/config.js';
@@ -33,7 +33,7 @@ export const provisioner = defineProvisioner({
   async preflight(given, ctx) {
     try {
       const { arn } = await ctx.ports.aws.identity(ctx.connection);
-      return [{ id: 'account', result: 'passed', detail: `${given.account} as ${arn}` }];
+      return [{ id: 'account', result: 'passed', detail: `${given.account} as ${arn}` }, ...(await trailCheck(ctx))];
     } catch (error) {
       if (!(error instanceof StepError || error instanceof GuardError)) throw error;
       return [{ id: 'account', result: error instanceof StepError && error.retryable ? 'could-not-run' : 'failed', detail: messageOf(error) }];
@@ -45,4 +45,18 @@ export const provisioner = defineProvisioner({
 
 function detailsOf({ account, region, profile, tag }: Static<typeof input>): AwsDetails {
   return { account, region, ...(profile === undefined ? {} : { profile }), awsProfile: profile === undefined ? (process.env['AWS_PROFILE'] ?? null) : null, endpoints: endpointsNow(), tag };
+}
+
+/** Rights that steps need are asked for by their dry runs; this one only a watcher has. */
+async function trailCheck({ awsRights, ports, connection, clock }: ConnectionContext): Promise<PreflightCheck[]> {
+  const needed = awsRights.find(({ right }) => right.action === 'cloudtrail:LookupEvents');
+  if (needed === undefined) return [];
+  const id = 'right cloudtrail:LookupEvents';
+  try {
+    const events = await ports.aws.trail(connection, new Date(Date.parse(clock.now().at) - 60_000));
+    return [{ id, result: 'passed', detail: events === undefined ? 'the endpoint has no CloudTrail' : 'granted' }];
+  } catch (error) {
+    if (!(error instanceof StepError)) throw error;
+    return [{ id, result: error.code === 'aws-denied' ? 'failed' : 'could-not-run', detail: `${messageOf(error)}; needed by ${needed.by.join(', ')}` }];
+  }
 }

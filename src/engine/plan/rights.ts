@@ -38,6 +38,11 @@ export function kubernetesRightsOn(binding: PlanBinding, connection: string, pro
   return each([...provisioned, ...declaredPermissions(binding)], (permission) => (permission.system === 'kubernetes' && permission.connection === connection ? permission : undefined));
 }
 
+/** The statements that a policy for an AWS connection must hold, each once. What a watcher asks (`*`) it asks of every account. */
+export function awsRightsOn(binding: PlanBinding, connection: string): NeededRight<'aws'>[] {
+  return each(declaredPermissions(binding), (permission) => (permission.system === 'aws' && (permission.connection === connection || permission.connection === '*') ? { ...permission, connection } : undefined));
+}
+
 function each<R>(declared: readonly Declared[], pick: (permission: Permission) => R | undefined): { readonly right: R; readonly by: readonly string[] }[] {
   const found = new Map<string, { readonly right: R; readonly by: string[] }>();
   for (const { by, permissions } of declared) {

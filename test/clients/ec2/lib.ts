@@ -36,8 +36,8 @@ export async function withEnv<T>(env: Readonly<Record<string, string | undefined
 }
 
 /** Somebody else's view: tests set up and look with it. */
-export function other(moto: Pick<Moto, 'endpoint'>): EC2Client {
-  return new EC2Client({ region, endpoint: moto.endpoint, credentials: { accessKeyId: 'other', secretAccessKey: 'other' } });
+export function other(moto: Pick<Moto, 'endpoint'>, credentials = { accessKeyId: 'other', secretAccessKey: 'other' }): EC2Client {
+  return new EC2Client({ region, endpoint: moto.endpoint, credentials });
 }
 
 /** An instance, a volume of `sizeGiB` attached to it, and a snapshot of that, all bearing `tags`. */

@@ -53,7 +53,7 @@ describe('the fingerprint of production', () => {
     ['least', /^looker has no power/],
   ])('preflight says of %s beforehand what its role may do beyond reading', async (connection, said) => {
     const ports: Partial<Ports> = { postgres: here.portFor('preflight') };
-    const ctx: ConnectionContext = { connection, role: 'production', ports: ports as Ports, rights: [], kubernetesRights: [], makes: [], there: true, filledBy: null, clock: systemClock(), signal: new AbortController().signal, runbookDir: '/', stateDir: '/', stage: 'before' };
+    const ctx: ConnectionContext = { connection, role: 'production', ports: ports as Ports, rights: [], kubernetesRights: [], awsRights: [], makes: [], there: true, filledBy: null, clock: systemClock(), signal: new AbortController().signal, runbookDir: '/', stateDir: '/', stage: 'before' };
     process.env['PGPASSWORD'] = 'looker-pw';
     const checks = await checkServer(ctx).finally(() => delete process.env['PGPASSWORD']);
     expect(checks.find(({ id }) => id === 'least power on production')).toMatchObject({ result: 'passed', detail: expect.stringMatching(said) as string });

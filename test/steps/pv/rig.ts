@@ -1,9 +1,9 @@
 import { CreateSnapshotCommand, CreateTagsCommand, CreateVolumeCommand, type EC2Client } from '@aws-sdk/client-ec2';
-import { expect } from 'vitest';
 import type { Attacher } from '../../components/attacher.js';
 import { worldOf } from '../../components/kubernetes/connection.js';
 import type { Cluster, KubernetesObject } from '../../components/kubernetes/index.js';
 import { deployment, ebsVolume } from '../../components/kubernetes/objects.js';
+import { until } from '../../components/kubernetes/programs.js';
 import { account, drillTag, inside, region, zone } from '../../clients/ec2/lib.js';
 import { scopeFor } from '../../clients/lib/scope.js';
 import { provisioner } from '../../../src/clients/provision/aws.js';
@@ -57,7 +57,7 @@ export async function place(cluster: Cluster, ec2: EC2Client, namespace: string,
     await cluster.request('POST', `/apis/apps/v1/namespaces/${namespace}/statefulsets`, { apiVersion: 'apps/v1', kind, metadata: { name }, spec: { ...rest, serviceName: name, template: { ...template, spec: pod }, volumeClaimTemplates: claims } });
   }
   const placed = { namespace, name, claim, original, snapshot, replacement, volumeName: `${namespace}-pv` };
-  await expect.poll(() => ready(cluster, placed, kind), soon).toBe(1);
+  await until('the workload', async () => (await ready(cluster, placed, kind)) === 1, [], soon.timeout);
   return placed;
 }
 

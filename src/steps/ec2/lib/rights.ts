@@ -12,16 +12,13 @@ const on: Readonly<Record<string, readonly What[]>> = {
   DeleteTags: [{ resource: 'volume/*', tagged: 'resource' }, { resource: 'snapshot/*', tagged: 'resource' }],
 };
 
-/** Who the credentials are is asked before anything else. `TagOnCreate`: tags that a new volume is made with. */
+/** `TagOnCreate`: tags that a new volume is made with. Who the credentials are (sts:GetCallerIdentity) AWS tells everybody, whatever a policy says. */
 export function ec2Rights(aws: unknown, ...actions: readonly string[]): AwsRight[] {
   const connection = inWords(aws);
   const right = (action: string, what: What = {}): AwsRight => ({ system: 'aws', connection, action, ...what });
-  return [
-    right('sts:GetCallerIdentity'),
-    ...actions.flatMap((action) => {
-      if (action === 'TagOnCreate') return [right('ec2:CreateTags', { resource: 'volume/*', tagged: 'request' })];
-      const places = on[action];
-      return places === undefined ? [right(`ec2:${action}`)] : places.map((what) => right(`ec2:${action}`, what));
-    }),
-  ];
+  return actions.flatMap((action) => {
+    if (action === 'TagOnCreate') return [right('ec2:CreateTags', { resource: 'volume/*', tagged: 'request' })];
+    const places = on[action];
+    return places === undefined ? [right(`ec2:${action}`)] : places.map((what) => right(`ec2:${action}`, what));
+  });
 }
