@@ -2,7 +2,7 @@ import { StepError } from '../../engine/errors.js';
 import type { KubernetesDetails } from './details.js';
 import { answerError, statusOf } from './errors.js';
 import { openContext } from './kubeconfig.js';
-import { ConnectionLost, Transport } from './transport.js';
+import { ConnectionLost, Transport, type Login } from './transport.js';
 
 /** RBAC of a server that has just started is not complete: for so long after a loss it may forbid what it allows later, also to say whether it is ready. */
 const settlingMs = 10_000;
@@ -10,7 +10,8 @@ const settlingMs = 10_000;
 /** What every scope of one process shares of one connection: its transport, and whether it leads to the right cluster. */
 export class Client {
   #transport: Promise<Transport> | undefined;
-  #verified = false;
+  /** Digest of the credentials with which the cluster said who it is. */
+  #verified: string | undefined;
   /** When the server was last lost, in ms of Date.now(). */
   #lostAt = Number.NEGATIVE_INFINITY;
   /** Answers of the API's own description, by path; the same for every caller. */
@@ -19,16 +20,17 @@ export class Client {
   constructor(readonly details: KubernetesDetails, private readonly secrets: { add(secret: string): void }) {}
 
   /** Ready to send to the cluster that was provisioned, and to no other: StepError `k8s-other-cluster`. */
-  async open(signal: AbortSignal): Promise<Transport> {
-    const transport = await this.#connected();
-    if (!this.#verified) await this.#verify(transport, signal);
-    return transport;
+  async open(signal: AbortSignal): Promise<Login> {
+    // Other credentials may lead to another cluster, behind a proxy of many.
+    const login = await (await this.#connected()).login();
+    if (login.digest !== this.#verified) await this.#verify(login, signal);
+    return login;
   }
 
   /** The connection was lost: what answers next must prove again which cluster it is. */
   lost(): void {
     this.#lostAt = Date.now();
-    this.#verified = false;
+    this.#verified = undefined;
   }
 
   /**
@@ -50,7 +52,7 @@ export class Client {
   /** Reads the kubeconfig again: a file that was edited, a plugin that was logged in again. */
   reload(): void {
     this.#transport = undefined;
-    this.#verified = false;
+    this.#verified = undefined;
   }
 
   #connected(): Promise<Transport> {
@@ -69,23 +71,23 @@ export class Client {
     }
   }
 
-  async #verify(transport: Transport, signal: AbortSignal): Promise<void> {
+  async #verify(login: Login, signal: AbortSignal): Promise<void> {
     const { context, uid, server } = this.details;
-    const found = await uidOf(transport, signal);
+    const found = await uidOf(login, signal);
     if (found !== uid) throw otherCluster(`the context ${context} (${server}) led to the cluster ${uid} and now leads to ${found}`);
-    this.#verified = true;
+    this.#verified = login.digest;
   }
 }
 
 /** The identity of a cluster: uid of its namespace kube-system. */
-export async function uidOf(transport: Transport, signal: AbortSignal): Promise<string> {
+export async function uidOf(transport: Pick<Transport, 'text'>, signal: AbortSignal): Promise<string> {
   const { metadata } = await read(transport, '/api/v1/namespaces/kube-system', 'tell which cluster it is', signal);
   if (metadata?.uid === undefined) throw new StepError('k8s-error', 'the API server gave no uid of the namespace kube-system');
   return metadata.uid;
 }
 
 /** One object, without waiting for anything. Throws ConnectionLost, StepError. */
-export async function read(transport: Transport, path: string, what: string, signal: AbortSignal): Promise<{ readonly metadata?: { readonly uid?: string } }> {
+export async function read(transport: Pick<Transport, 'text'>, path: string, what: string, signal: AbortSignal): Promise<{ readonly metadata?: { readonly uid?: string } }> {
   const { status, body } = await transport.text({ method: 'GET', path }, signal);
   if (status !== 200) throw new AnswerError(status, answerError(status, statusOf(body), what));
   return JSON.parse(body) as { metadata?: { uid?: string } };

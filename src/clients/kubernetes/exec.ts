@@ -21,7 +21,7 @@ export async function execute(session: Session, discovery: Discovery, pod: { rea
   const place = await Place.of(session, discovery, { kind: 'Pod', apiVersion: 'v1', ...(pod.namespace === undefined ? {} : { namespace: pod.namespace }) });
   const request = place.request({ method: 'GET', name: pod.name, subresource: 'exec', effect, repeatable: false, verb: 'run a command in' });
   if (request.target !== undefined) await session.scope.access(request.target, 'read');
-  const { context } = await session.client.open(signal);
+  const login = await session.client.open(signal);
   if (request.target !== undefined && effect !== 'read') await session.scope.access(request.target, effect);
   const { Exec } = await import('@kubernetes/client-node');
   const [out, err] = [new PassThrough(), new PassThrough()];
@@ -30,7 +30,7 @@ export async function execute(session: Session, discovery: Discovery, pod: { rea
     const stop = () => reject(reasonOf(signal));
     signal.addEventListener('abort', stop, { once: true });
     const lost = () => reject(new StepError('k8s-exec-failed', `${request.what}: the connection ended before the command did`));
-    const started = new Exec(context.config).exec(place.namespace ?? '', pod.name, container ?? '', [...argv], out, err, stdin === undefined ? null : Readable.from([Buffer.from(stdin)]), false, resolve);
+    const started = new Exec(login.config()).exec(place.namespace ?? '', pod.name, container ?? '', [...argv], out, err, stdin === undefined ? null : Readable.from([Buffer.from(stdin)]), false, resolve);
     started.then(
       (socket) => {
         socket.onclose = lost;

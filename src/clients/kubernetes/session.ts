@@ -5,7 +5,7 @@ import type { Scope, Target } from '../../engine/scope.js';
 import { AnswerError, type Client } from './client.js';
 import { answerError, statusOf, type Status } from './errors.js';
 import { Patience } from './patience.js';
-import { ConnectionLost, type Call, type Transport } from './transport.js';
+import { ConnectionLost, type Call, type Login } from './transport.js';
 
 /** A call and what the guard is told of it. */
 export interface Request extends Call {
@@ -39,16 +39,16 @@ export class Session {
   }
 
   async text(request: Request, signal: AbortSignal = this.scope.signal): Promise<string> {
-    return this.#send(request, signal, async (transport) => {
-      const { body, ...answer } = await transport.text({ ...request, runId: this.scope.runId }, signal);
+    return this.#send(request, signal, async (login) => {
+      const { body, ...answer } = await login.text({ ...request, runId: this.scope.runId }, signal);
       return { answer, failure: () => Promise.resolve(body), result: body };
     });
   }
 
   /** An answer that is read as it comes; only its head is waited for. The reader destroys it. */
   async stream(request: Request, signal: AbortSignal): Promise<IncomingMessage> {
-    return this.#send(request, signal, async (transport) => {
-      const response = await transport.send({ ...request, runId: this.scope.runId }, signal);
+    return this.#send(request, signal, async (login) => {
+      const response = await login.send({ ...request, runId: this.scope.runId }, signal);
       return { answer: { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] }, failure: () => wholeOf(response), result: response };
     });
   }
@@ -63,7 +63,7 @@ export class Session {
     while (Date.now() < until && (await this.client.starting(signal))) await patience.afterLoss(error);
   }
 
-  async #send<T>(request: Request, signal: AbortSignal, send: (transport: Transport) => Promise<{ answer: Answer; failure: () => Promise<string>; result: T }>): Promise<T> {
+  async #send<T>(request: Request, signal: AbortSignal, send: (login: Login) => Promise<{ answer: Answer; failure: () => Promise<string>; result: T }>): Promise<T> {
     const patience = new Patience(this.scope.phase, signal);
     const { target, effect, what } = request;
     let refused = 0;
@@ -73,10 +73,10 @@ export class Session {
       let sending = false;
       let failed: { readonly code: number; readonly status: Status; readonly error: StepError };
       try {
-        const transport = await this.client.open(signal);
+        const login = await this.client.open(signal);
         if (target !== undefined && effect !== 'read') await this.scope.access(target, effect);
         sending = true;
-        const { answer, failure, result } = await send(transport);
+        const { answer, failure, result } = await send(login);
         if (answer.status >= 200 && answer.status < 300) return result;
         const status = statusOf(await failure());
         const seconds = Number(answer.retryAfter);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { request as httpRequest, type Agent, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
+import type { KubeConfig } from '@kubernetes/client-node';
 import { messageOf, StepError } from '../../engine/errors.js';
 import type { Context } from './kubeconfig.js';
 
@@ -25,32 +26,39 @@ export class ConnectionLost extends Error {
   }
 }
 
-/** Read from the kubeconfig again at the latest after this time: tokens in files are rotated, those of plugins expire. */
+/** Asked for again at the latest after this time: tokens of plugins expire. */
 const credentialsMs = 30_000;
 const connectMs = 10_000;
 
+/** Credentials as they were asked for once. */
 interface Credentials {
   readonly at: number;
+  /** As the SDK takes them. */
+  readonly options: RequestOptions;
   readonly agent: Agent;
   readonly headers: OutgoingHttpHeaders;
+  /** Tells them from others. */
+  readonly digest: string;
 }
 
-/** Requests with the credentials of one context. Knows nothing of what is asked. */
-export class Transport {
-  #credentials: Promise<Credentials> | undefined;
-  #agents = new Map<string, Agent>();
+/** Requests with one set of credentials, whatever the kubeconfig's files and plugins say meanwhile. Knows nothing of what is asked. */
+export class Login {
+  constructor(readonly context: Context, private readonly credentials: Credentials, private readonly onClosed: () => void) {}
 
-  /** `onClosed`: the server has ended a connection, also one that nobody waited on. */
-  constructor(readonly context: Context, private readonly secrets: { add(secret: string): void }, private readonly onClosed: () => void = () => undefined) {}
+  /** Two of the same digest are of the same credentials. */
+  get digest(): string {
+    return this.credentials.digest;
+  }
 
-  /** Forgets tokens: the next request asks files and plugins again. */
-  forget(): void {
-    this.#credentials = undefined;
+  /** For the SDK: a kubeconfig that has these credentials and asks nobody for others. */
+  config(): KubeConfig {
+    const { options } = this.credentials;
+    return Object.assign(Object.create(this.context.config) as KubeConfig, { applyToHTTPSOptions: (given: RequestOptions) => Promise.resolve(void Object.assign(given, options)) });
   }
 
   /** Resolves with the answer's head, whatever its status. Throws ConnectionLost; when `signal` is aborted, its reason. */
   async send(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
-    const { agent, headers } = await this.#current();
+    const { agent, headers } = this.credentials;
     signal.throwIfAborted();
     // Many calls of one step wait for the same signal.
     setMaxListeners(0, signal);
@@ -107,6 +115,25 @@ export class Transport {
     if (!response.complete) throw signal.aborted ? reasonOf(signal) : new ConnectionLost(`the answer of ${this.context.server} ended early`, true);
     return { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'], body: Buffer.concat(chunks).toString('utf8') };
   }
+}
+
+/** The way to the server of one context. */
+export class Transport {
+  #credentials: Promise<Credentials> | undefined;
+  #agents = new Map<string, Agent>();
+
+  /** `onClosed`: the server has ended a connection, also one that nobody waited on. */
+  constructor(readonly context: Context, private readonly secrets: { add(secret: string): void }, private readonly onClosed: () => void = () => undefined) {}
+
+  /** With the credentials of now: files and plugins are asked again when it is time. Throws StepError `k8s-unauthorized`. */
+  async login(): Promise<Login> {
+    return new Login(this.context, await this.#current(), this.onClosed);
+  }
+
+  /** The whole answer, for who asks once. */
+  async text(call: Call, signal: AbortSignal): ReturnType<Login['text']> {
+    return (await this.login()).text(call, signal);
+  }
 
   /** Ends idle connections. */
   close(): void {
@@ -129,13 +156,14 @@ export class Transport {
     }
     const headers: OutgoingHttpHeaders = { ...(options.headers as OutgoingHttpHeaders | undefined), ...(typeof options.auth === 'string' ? { authorization: `Basic ${Buffer.from(options.auth).toString('base64')}` } : {}) };
     for (const value of [headers['Authorization'], headers['authorization']]) if (typeof value === 'string') this.secrets.add(value.replace(/^(Bearer|Basic) /, ''));
-    return { at: Date.now(), agent: this.#agent(options), headers };
+    const digest = createHash('sha256').update(JSON.stringify([headers, identityOf(options)])).digest('hex');
+    return { at: Date.now(), options, agent: this.#agent(options), headers, digest };
   }
 
   /** One for each certificate, so that connections outlive a look at the kubeconfig. */
   #agent(options: RequestOptions): Agent {
     const { ca, cert, key, rejectUnauthorized, servername } = options;
-    const identity = createHash('sha256').update([ca, cert, key, rejectUnauthorized, servername].map(String).join('\n')).digest('hex');
+    const identity = identityOf(options);
     const known = this.#agents.get(identity);
     if (known !== undefined) return known;
     const cluster = this.context.config.getCurrentCluster();
@@ -145,6 +173,11 @@ export class Transport {
     this.#agents.set(identity, agent);
     return agent;
   }
+}
+
+/** Of a client certificate, and of what the server must show. */
+function identityOf({ ca, cert, key, rejectUnauthorized, servername }: RequestOptions): string {
+  return createHash('sha256').update([ca, cert, key, rejectUnauthorized, servername].map(String).join('\n')).digest('hex');
 }
 
 export function reasonOf(signal: AbortSignal): Error {

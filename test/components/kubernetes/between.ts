@@ -23,7 +23,8 @@ export interface Between {
   close(): Promise<void>;
 }
 
-export async function between(cluster: Cluster): Promise<Between> {
+/** `other`: requests with the token of its administrator are its, as behind a proxy of many clusters. */
+export async function between(cluster: Cluster, other?: Cluster): Promise<Between> {
   const plans: { which: (method: string, path: string) => boolean; misfortune: Misfortune }[] = [];
   const passed: string[] = [];
   const agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
@@ -38,7 +39,8 @@ export async function between(cluster: Cluster): Promise<Between> {
       return;
     }
     passed.push(`${method} ${path}`);
-    const onward = request(new URL(path, cluster.server), { method, headers: { ...incoming.headers, host: new URL(cluster.server).host }, agent }, (response) => {
+    const server = other !== undefined && incoming.headers.authorization === `Bearer ${tokenIn(other.kubeconfig)}` ? other.server : cluster.server;
+    const onward = request(new URL(path, server), { method, headers: { ...incoming.headers, host: new URL(server).host }, agent }, (response) => {
       if (misfortune === 'lost-after') {
         response.resume();
         response.once('end', () => incoming.socket.destroy());
@@ -71,4 +73,10 @@ export async function between(cluster: Cluster): Promise<Between> {
         server.closeAllConnections();
       }),
   };
+}
+
+/** The token of a kubeconfig with one user. */
+export function tokenIn(kubeconfig: string): string {
+  const { users } = parse(readFileSync(kubeconfig, 'utf8')) as { readonly users: readonly { readonly user: { readonly token?: string } }[] };
+  return users[0]?.user.token ?? '';
 }
