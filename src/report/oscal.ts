@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
+import type { Drill } from '../engine/drill.js';
 import { markdownText } from './markdown-text.js';
 import { reportModel, type ReportInput, type ReportModel } from './model.js';
 import { controlIds, objectivesOf } from './oscal-controls.js';
 import { uuidOf } from './uuid.js';
 import { visible } from './visible.js';
 
-/** Of the schema that the document holds to. 1.2.2 changed nothing that stands in it. */
+/** Of the schema that the document holds to. Later ones changed nothing that stands in it, and some tools know none of them yet. */
 const oscalVersion = '1.2.1';
 const ns = 'https://muster.invalid/ns/oscal';
 
@@ -17,6 +18,7 @@ interface Observation {
   readonly types?: readonly ['finding'];
   readonly 'relevant-evidence'?: readonly { readonly href: string; readonly description: string }[];
   readonly collected: string;
+  readonly remarks?: string;
 }
 
 /**
@@ -94,7 +96,7 @@ export function reportOscal(input: ReportInput): string {
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-function observationsOf({ drill }: ReportInput, model: ReportModel, id: (name: string) => string, resource: (path: string) => string, collected: string): Observation[] {
+function observationsOf({ drill, decided = [] }: ReportInput, model: ReportModel, id: (name: string) => string, resource: (path: string) => string, collected: string): Observation[] {
   const evidence = (path: string, description: string) => ({ 'relevant-evidence': [{ href: resource(path), description }] });
   const figures = model.objectives.map((objective): Observation => ({
     uuid: id(`observation ${objective.short}`),
@@ -116,6 +118,7 @@ function observationsOf({ drill }: ReportInput, model: ReportModel, id: (name: s
     ...(item.file === null ? {} : evidence(item.file.path, 'What was recorded')),
     collected,
   }));
+  const since = (reason: Drill['reasons'][number]) => decided.filter(({ code, step }) => code === reason.code && step === (reason.step ?? null)).map((each) => `- ${markdownText(`${each.id}: ${each.words}`)}`).join('\n');
   const reasons = drill.reasons.map((reason, index): Observation => ({
     uuid: id(`observation reason ${index}`),
     title: line(reason.code),
@@ -124,6 +127,7 @@ function observationsOf({ drill }: ReportInput, model: ReportModel, id: (name: s
     types: ['finding'],
     ...evidence('drill.json', 'The verdict and its reasons'),
     collected,
+    ...(since(reason) === '' ? {} : { remarks: since(reason) }),
   }));
   return [...figures, ...record, ...kinds, ...reasons];
 }

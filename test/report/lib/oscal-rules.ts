@@ -1,5 +1,5 @@
 /**
- * What OSCAL 1.2.1 demands of the parts of Assessment Results that we write, taken from NIST's JSON schema: which members
+ * What OSCAL 1.2.1 and 1.2.2 demand of the parts of Assessment Results that we write, taken from NIST's JSON schema: which members
  * there are, which are required, no empty arrays, and the forms of its data types. The test holds a document against
  * the official schema as well where OSCAL_AR_SCHEMA names a copy of it.
  */
@@ -11,32 +11,37 @@ interface Shape {
 const uuid = /^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[45][0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}$/;
 const token = /^(\p{L}|_)(\p{L}|\p{N}|[.\-_])*$/u;
 const text = /^\S(.*\S)?$/;
-const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
-const uriReference = /^[^\s<>"{}|\\^`]+$/;
+const day = /((19|2\d)\d\d)-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))|((19|2\d)(0[48]|[2468][048]|[13579][26])|2000|2400|2800)-02-29/;
+const time = new RegExp(String.raw`^(${day.source})T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-](0\d|1[0-4]):[0-5]\d)$`);
+const uri = /^[a-zA-Z][a-zA-Z0-9+\-.]+:[^\s<>"{}|\\^`]+$/;
+const uriReference = /^(?:[^\s<>"{}|\\^`%]|%[0-9A-Fa-f]{2})+$/;
+/** MarkupLine. */
+const line = /^(?=.*\S)[^\n\r]+$/;
+/** MarkupMultiline may be empty; ours never is. */
 const prose = /\S/;
 
-const property: Shape = { required: ['name', 'value'], members: { name: token, ns: /^https?:\/\/\S+$/, value: text } };
+const property: Shape = { required: ['name', 'value'], members: { name: token, ns: uri, value: text } };
 const evidence: Shape = { required: ['description'], members: { href: uriReference, description: prose } };
-const observation: Shape = { required: ['uuid', 'description', 'methods', 'collected'], members: { uuid, title: prose, description: prose, methods: [/^(EXAMINE|INTERVIEW|TEST|UNKNOWN)$/], types: [token], 'relevant-evidence': [evidence], collected: time } };
-const status: Shape = { required: ['state'], members: { state: /^(satisfied|not-satisfied)$/, reason: token, remarks: prose } };
+const observation: Shape = { required: ['uuid', 'description', 'methods', 'collected'], members: { uuid, title: line, description: prose, methods: [/^(EXAMINE|INTERVIEW|TEST|UNKNOWN)$/], types: [token], 'relevant-evidence': [evidence], collected: time, remarks: prose } };
+const status: Shape = { required: ['state'], members: { state: /^(satisfied|not-satisfied)$/, reason: /^(pass|fail|other)$/, remarks: prose } };
 const target: Shape = { required: ['type', 'target-id', 'status'], members: { type: /^(statement-id|objective-id)$/, 'target-id': token, status } };
-const finding: Shape = { required: ['uuid', 'title', 'description', 'target'], members: { uuid, title: prose, description: prose, target, 'related-observations': [{ required: ['observation-uuid'], members: { 'observation-uuid': uuid } }] } };
+const finding: Shape = { required: ['uuid', 'title', 'description', 'target'], members: { uuid, title: line, description: prose, target, 'related-observations': [{ required: ['observation-uuid'], members: { 'observation-uuid': uuid } }] } };
 const selection: Shape = { required: ['include-controls'], members: { description: prose, 'include-controls': [{ required: ['control-id'], members: { 'control-id': token } }] } };
 const result: Shape = {
   required: ['uuid', 'title', 'description', 'start', 'reviewed-controls'],
-  members: { uuid, title: prose, description: prose, start: time, end: time, props: [property], 'reviewed-controls': { required: ['control-selections'], members: { 'control-selections': [selection] } }, observations: [observation], findings: [finding], remarks: prose },
+  members: { uuid, title: line, description: prose, start: time, end: time, props: [property], 'reviewed-controls': { required: ['control-selections'], members: { 'control-selections': [selection] } }, observations: [observation], findings: [finding], remarks: prose },
 };
-const resource: Shape = { required: ['uuid'], members: { uuid, title: prose, rlinks: [{ required: ['href'], members: { href: uriReference, 'media-type': text, hashes: [{ required: ['value', 'algorithm'], members: { algorithm: text, value: /^[0-9a-fA-F]{64}$/ } }] } }] } };
+const resource: Shape = { required: ['uuid'], members: { uuid, title: line, rlinks: [{ required: ['href'], members: { href: uriReference, 'media-type': /^[\w.+-]+\/[\w.+-]+$/, hashes: [{ required: ['value', 'algorithm'], members: { algorithm: /^SHA-256$/, value: /^[0-9a-f]{64}$/ } }] } }] } };
 const metadata: Shape = {
   required: ['title', 'last-modified', 'version', 'oscal-version'],
   members: {
-    title: prose, 'last-modified': time, version: text, 'oscal-version': text, remarks: prose,
-    roles: [{ required: ['id', 'title'], members: { id: token, title: prose } }],
+    title: line, 'last-modified': time, version: text, 'oscal-version': /^1\.2\.\d+$/, remarks: prose,
+    roles: [{ required: ['id', 'title'], members: { id: token, title: line } }],
     parties: [{ required: ['uuid', 'type'], members: { uuid, type: /^(person|organization)$/, name: text } }],
     'responsible-parties': [{ required: ['role-id', 'party-uuids'], members: { 'role-id': token, 'party-uuids': [uuid] } }],
   },
 };
-const results: Shape = { required: ['uuid', 'metadata', 'import-ap', 'results'], members: { uuid, metadata, 'import-ap': { required: ['href'], members: { href: uriReference, remarks: prose } }, results: [result], 'back-matter': { required: [], members: { resources: [resource] } } } };
+const results: Shape = { required: ['uuid', 'metadata', 'import-ap', 'results'], members: { uuid, metadata, 'import-ap': { required: ['href'], members: { href: uriReference, remarks: prose } }, results: [result], 'back-matter': { required: ['resources'], members: { resources: [resource] } } } };
 const root: Shape = { required: ['assessment-results'], members: { 'assessment-results': results } };
 
 /** Everything in which a document breaks those rules. */
