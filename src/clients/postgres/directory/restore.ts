@@ -7,7 +7,7 @@ import { codeOf } from '../errors.js';
 import type { PreparedRestore, RestoreRequest, ServerSettings } from '../port.js';
 import { copySettings, overriddenSettings, targetSettingsOf } from '../recovery.js';
 import type { LocalPostgres } from '../repository-tools.js';
-import { copyFolder } from './copy.js';
+import { copyTree } from '../../trees/trees.js';
 import type { BackupManifest } from './manifest.js';
 
 /**
@@ -46,7 +46,7 @@ export async function restoreInto(copy: LocalPostgres, from: BackupsDetails, bac
   const settings = { ...copySettings(request, local, copy.port, backup.manifest.limits), ...recovery };
   await refuseUnlessEmpty(local.dataDir);
   await rm(local.dataDir, { recursive: true, force: true });
-  await copyFolder(join(backup.folder, 'data'), local.dataDir, { owner: local, signal });
+  await copyTree(join(backup.folder, 'data'), local.dataDir, { owner: local, signal });
   await placeTablespaces(copy, backup, signal);
   await mkdir(join(local.dataDir, 'pg_wal', 'archive_status'), { recursive: true, mode: 0o700 });
   await giveTo(join(local.dataDir, 'pg_wal'), local);
@@ -61,7 +61,7 @@ async function placeTablespaces(copy: LocalPostgres, backup: { readonly folder: 
   const { oids, folder } = { oids: backup.manifest.tablespaces, folder: tablespacesBeside(copy.local.dataDir) };
   if (oids.length === 0) return;
   await mkdir(folder, { mode: 0o700 });
-  for (const oid of oids) await copyFolder(join(backup.folder, 'tablespaces', oid), join(folder, oid), { owner: copy.local, signal });
+  for (const oid of oids) await copyTree(join(backup.folder, 'tablespaces', oid), join(folder, oid), { owner: copy.local, signal });
   await giveTo(folder, copy.local);
   const map = oids.map((oid) => `${oid} ${join(folder, oid).replace(/[\n\r\\]/g, '\\$&')}\n`).join('');
   await writeOwned(join(copy.local.dataDir, 'tablespace_map'), map, copy.local);

@@ -1,10 +1,11 @@
-import { lstat, mkdir, rm } from 'node:fs/promises';
+import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CleanupDefinition, DeferredCleanup, ProvisionContext } from '../../../engine/define-step.js';
 import { StepError } from '../../../engine/errors.js';
 import { codeOf } from '../../postgres/errors.js';
 import { canEnter, type Owner } from '../../postgres/owner.js';
 import { endServer } from '../../postgres/processes.js';
+import { removeTree } from '../../trees/trees.js';
 import { reachableFolder } from './binary-cache.js';
 
 export interface Place {
@@ -55,7 +56,7 @@ export function removePlace(summary: string): CleanupDefinition {
         return;
       }
       await endServer(join(path, 'data'));
-      await rm(path, { recursive: true, force: true });
+      await removeTree(path);
     },
   };
 }

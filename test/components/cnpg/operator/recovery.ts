@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { copyFolder } from '../../../../src/clients/postgres/directory/copy.js';
+import { copyTree } from '../../../../src/clients/trees/trees.js';
 import { commandPath, writeOwned } from '../../../../src/clients/postgres/conf.js';
 import { paths, type Backup, type ClusterSpec, type RecoveryTarget } from '../api/types.js';
 import { lsnNumber } from '../postgres/replication.js';
@@ -22,7 +22,7 @@ export async function recover(actor: ClusterActor, first: Instance, recovery: Re
     actor.happened('recovering', `${first.name} from ${backup.id}`);
     const { server } = first;
     await server.prepare();
-    await copyFolder(archive.dataOf(backup.id), server.dataDir, { owner: server.place.owner, signal: actor.signal });
+    await copyTree(archive.dataOf(backup.id), server.dataDir, { owner: server.place.owner, signal: actor.signal });
     await writeOwned(join(server.dataDir, 'pg_hba.conf'), hostRules, server.place.owner);
     await first.configure({ ...actor.planOf(first), parameters: { ...actor.cluster.spec.postgresql?.parameters }, archiveCommand: '/bin/false', recovery: settingsOf(archive, target) });
     await server.signalFile('recovery.signal', true);

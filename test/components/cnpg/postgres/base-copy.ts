@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { copyFolder } from '../../../../src/clients/postgres/directory/copy.js';
-import { backupRule } from '../../../../src/clients/postgres/directory/exclusions.js';
+import { copyTree } from '../../../../src/clients/trees/trees.js';
+import { leftOut } from '../../../../src/clients/postgres/directory/exclusions.js';
 import { giveTo, writeOwned } from '../../../../src/clients/postgres/conf.js';
 import pg from 'pg';
 import type { Server } from './server.js';
@@ -23,7 +23,7 @@ export async function baseCopy(from: Server, to: string, label: string, signal: 
   await session.connect();
   try {
     const [begin] = (await session.query<{ lsn: string }>('SELECT pg_backup_start($1, true)::text AS lsn', [label])).rows;
-    await copyFolder(from.dataDir, to, { owner, signal, rule: backupRule, living: true });
+    await copyTree(from.dataDir, to, { owner, signal, living: true, except: leftOut });
     await writeOwned(join(to, 'global', 'pg_control'), await settled(join(from.dataDir, 'global', 'pg_control')), owner);
     for (const folder of ['pg_tblspc', 'pg_wal/archive_status']) {
       await mkdir(join(to, folder), { recursive: true, mode: 0o700 });
