@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { readFile, realpath } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -57,9 +58,15 @@ async function namesFolder(pid: number, folder: string): Promise<boolean> {
 
 async function workingIn(dataDir: string): Promise<number[]> {
   const folder = await realpath(dataDir).catch(() => dataDir);
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
-  const inside = await Promise.all(pids.map(async (pid) => (await readlink(`/proc/${pid}/cwd`).catch(() => undefined)) === folder));
-  return pids.filter((_, i) => inside[i]).map(Number);
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && workingFolder(name) === folder).map(Number);
+}
+
+function workingFolder(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return undefined;
+  }
 }
 
 export type StopMode = 'fast' | 'immediate';
@@ -73,9 +80,9 @@ export async function stopServer(postmaster: ProcessIdentity, dataDir: string, m
   const until = performance.now() + timeoutMs;
   const alive = async (): Promise<boolean> => (await identityOf(postmaster.pid))?.startTime === postmaster.startTime;
   if (await alive()) process.kill(postmaster.pid, signals[mode]);
-  while ((await alive()) || (await serverProcesses(dataDir)).all.length > 0) {
+  for (let wait = 2; (await alive()) || (await serverProcesses(dataDir)).all.length > 0; wait = Math.min(wait * 2, 20)) {
     if (performance.now() > until) throw new StepError('postgres-does-not-stop', `the server in ${dataDir} still runs ${timeoutMs} ms after a ${mode} shutdown was asked for`);
-    await pause(10);
+    await pause(wait);
   }
 }
 

@@ -19,7 +19,7 @@ export interface Binaries {
  */
 export async function findBinaries(folder: string | undefined, owner: Owner): Promise<Binaries> {
   const binDir = folder ?? join(await reachable(npmBinaries(), owner), 'bin');
-  return { binDir, version: await knownVersion(binDir, owner) };
+  return { binDir, version: await versionOf(binDir, owner) };
 }
 
 /** `native` itself if its links are there and `owner` can enter it, else a copy; `cacheIn` says where, for tests. */
@@ -59,16 +59,18 @@ async function exists(path: string): Promise<boolean> {
   return lstat(path).then(() => true, () => false);
 }
 
-const versions = new Map<string, string>();
+const versions = new Map<string, Promise<string>>();
 
-/** Asked once for each folder: two connections of an environment have the same one. */
-async function knownVersion(binDir: string, owner: Owner): Promise<string> {
-  const version = versions.get(binDir) ?? (await versionOf(binDir, owner));
-  versions.set(binDir, version);
-  return version;
+/** Asked once for each folder and user: connections have the same one, and every preflight asks again. Throws StepError `no-postgres`. */
+export function versionOf(binDir: string, owner: Owner): Promise<string> {
+  const key = `${binDir} ${owner.uid}`;
+  const asked = versions.get(key) ?? askVersion(binDir, owner);
+  versions.set(key, asked);
+  asked.catch(() => versions.delete(key));
+  return asked;
 }
 
-export async function versionOf(binDir: string, owner: Owner): Promise<string> {
+async function askVersion(binDir: string, owner: Owner): Promise<string> {
   try {
     const { stdout } = await promisify(execFile)(join(binDir, 'postgres'), ['--version'], { ...asUser(owner), cwd: '/', env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' } });
     const version = /(\d+(?:\.\d+)*(?:(?:devel|beta|rc)\d*)?)/.exec(stdout)?.[1];
