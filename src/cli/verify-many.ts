@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { packageRoot } from '../engine/package-root.js';
 import { parseAllowedSigners } from '../evidence/ssh/allowed-signers.js';
 import { verifyBundle, type Verification, type VerifyOptions } from '../evidence/verify.js';
 
@@ -42,7 +44,7 @@ export async function verifyMany(paths: readonly string[], trust: Trust): Promis
 /** One bundle at a time, until the queue is empty. */
 function thread(queue: Iterator<[number, string]>, trust: Trust, results: Map<number, Verified>): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./verify-worker.js', import.meta.url), { workerData: trust });
+    const worker = new Worker(join(packageRoot(), 'dist', 'command', 'verify-worker.cjs'), { workerData: trust });
     let current = -1;
     const next = () => {
       const { value, done } = queue.next();

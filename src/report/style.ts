@@ -21,9 +21,9 @@ export function wantsColour(isTerminal: boolean, env: Readonly<Record<string, st
   return isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 }
 
-const segmenter = new Intl.Segmenter('en');
+let segmenter: Intl.Segmenter | undefined;
 const plain = /^[\u0020-\u007e]*$/;
-const characters = (text: string): string[] => (plain.test(text) ? text.split('') : Array.from(segmenter.segment(text), ({ segment }) => segment));
+const characters = (text: string): string[] => (plain.test(text) ? text.split('') : Array.from((segmenter ??= new Intl.Segmenter('en')).segment(text), ({ segment }) => segment));
 
 /** Columns that `text` takes on a terminal; wide characters of East Asian scripts count as one. */
 export function width(text: string): number {

@@ -25,7 +25,7 @@ export async function removeTree(path: string): Promise<void> {
 /** One that is aborted ends with its thread, at the file that it is at; only then may anybody tidy up behind it. */
 async function inThread(task: Task, signal?: AbortSignal): Promise<number> {
   signal?.throwIfAborted();
-  const worker = idle.pop() ?? new Worker(join(packageRoot(), 'dist', 'command', 'tree-thread.js'));
+  const worker = idle.pop() ?? new Worker(join(packageRoot(), 'dist', 'command', 'tree-thread.cjs'));
   worker.ref();
   const over = new AbortController();
   const end = (): void => void worker.terminate();

@@ -1,0 +1,35 @@
+// Loads files of dist/command, each with the code that V8 made of it when it was built (docs/decisions/0005). V8 refuses what
+// another version of itself made, and compiles then. The folder is written by the build alone, as the files themselves are.
+const { readFileSync } = require('node:fs');
+const { createRequire } = require('node:module');
+const { join } = require('node:path');
+const { Script, constants } = require('node:vm');
+
+const folder = join(__dirname, '..', 'dist', 'command');
+const modules = new Map();
+/** What was loaded, by the path of its file. */
+const scripts = new Map();
+
+function load(name) {
+  const known = modules.get(name);
+  if (known !== undefined) return known.exports;
+  const file = join(folder, name);
+  const module = { exports: {} };
+  modules.set(name, module);
+  const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(file, 'utf8')}\n})`;
+  const script = new Script(source, { filename: file, cachedData: compiled(file), importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+  scripts.set(file, script);
+  const elsewhere = createRequire(file);
+  script.runInThisContext()(module.exports, (id) => (/^\.\/[^/]+\.cjs$/.test(id) ? load(id.slice(2)) : elsewhere(id)), module, file, folder);
+  return module.exports;
+}
+
+function compiled(file) {
+  try {
+    return readFileSync(`${file}.cache`);
+  } catch {
+    return undefined;
+  }
+}
+
+module.exports = { folder, load, scripts };
