@@ -77,6 +77,28 @@ suite('a drill in an AWS account', () => {
     await refused(drilled, /AWS_PROFILE=staging.*AWS_PROFILE=production/);
   });
 
+  it('is not cleaned up under another AWS_PROFILE than it ran under, and under its own it is', async () => {
+    await writeFile(join(folder, 'runbook.yaml'), `${await readFile(join(folder, 'runbook.yaml'), 'utf8')}  - { id: pause, phase: verify, uses: wait, with: { for: 60s } }\n`);
+    const config = join(folder, 'aws-config');
+    await writeFile(config, ['staging', 'production'].map((name) => `[profile ${name}]\naws_access_key_id = ${name}\naws_secret_access_key = s3cret-of-${name}\nregion = ${region}\n`).join('\n'));
+    const profile = (name: string) => env({ AWS_CONFIG_FILE: config, AWS_PROFILE: name, AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' });
+    const { live, ended } = begin(folder, ['run', ...documents, '--evidence-dir', 'evidence'], profile('staging'));
+    await live.until((event) => event.type === 'step.started' && event.step === 'pause');
+    live.child.kill('SIGKILL');
+    await ended;
+    const [run = ''] = runsIn(join(folder, 'state'));
+    const seen = proxy.seen.length;
+    const other = await muster(folder, ['cleanup', run], profile('production'));
+    expect(other.code, other.stderr).not.toBe(0);
+    expect(other.stderr.replaceAll(/\s+/g, ' ')).toContain('AWS_PROFILE was staging and is now production');
+    expect(proxy.seen.slice(seen)).toEqual([]);
+    expect((await volumeIds(client)).length).toBe(before.length + 1);
+    const own = await muster(folder, ['cleanup', run], profile('staging'));
+    expect([0, 1], own.stderr).toContain(own.code);
+    expect(await volumeIds(client)).toEqual(before);
+    expect(runsIn(join(folder, 'state'))).toEqual([]);
+  });
+
   it('alters nothing through a connection of role production', async () => {
     await environment({ role: 'production' });
     const { code, stderr } = await run();

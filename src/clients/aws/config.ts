@@ -4,6 +4,8 @@ import type { AwsDetails } from './details.js';
 export interface ClientConfig {
   readonly region: string;
   readonly profile?: string;
+  /** Default: the usual chain. */
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string };
   readonly maxAttempts: 1;
   /** Shows in the user agent, and so in CloudTrail. */
   readonly userAgentAppId: string;

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import type { STSClient } from '@aws-sdk/client-sts';
 import { GuardError, messageOf, StepError } from '../../engine/errors.js';
 import type { Effect } from '../../engine/define-step.js';
 import type { AwsTarget, Scope } from '../../engine/scope.js';
@@ -9,15 +11,26 @@ import type { AwsIdentity } from './port.js';
 
 const identityAction = 'sts:GetCallerIdentity';
 
-/** The clients of one process, by connection and service. */
+/** Credentials that requests are signed with. */
+export type Keys = Awaited<ReturnType<STSClient['config']['credentials']>>;
+
+/** Credentials, and who STS says that they are. */
+interface Login extends AwsIdentity {
+  readonly keys: Keys;
+}
+
+/** What the calls of one process share. */
 export interface AwsShared {
+  /** By connection, service and credentials. */
   readonly clients: Map<string, unknown>;
-  /** Asked once in each process, before anything else is. */
-  readonly identities: Map<string, Promise<AwsIdentity>>;
+  /** By connection: the usual chain, which gives what it gave before until that ends. */
+  readonly chains: Map<string, () => Promise<Keys>>;
+  /** By connection: asked before anything else is, and again for other credentials. */
+  readonly logins: Map<string, { readonly of: string; readonly login: Promise<Login> }>;
 }
 
 export function awsShared(): AwsShared {
-  return { clients: new Map(), identities: new Map() };
+  return { clients: new Map(), chains: new Map(), logins: new Map() };
 }
 
 /** One request as `AwsCalls` sends it. */
@@ -44,74 +57,93 @@ export class AwsCalls {
 
   /** Checks the identity, asks the guard, sends. */
   async call<C, R>(name: string, call: AwsCall<C, R>): Promise<R> {
-    const { account, arn } = await this.verified(name);
+    const { account, arn } = await this.#verified(name);
     const { region } = this.details(name);
     await this.scope.access({ kind: 'aws', connection: name, account, region, action: call.action, objects: call.objects ?? [] }, call.effect);
-    return this.#send(name, call, arn);
+    return this.#send(name, call, async () => (await this.#verified(name)).keys, arn);
   }
 
-  /** Throws GuardError when the credentials are not those of the connection's account. */
-  async verified(name: string): Promise<AwsIdentity> {
-    let known = this.shared.identities.get(name);
-    if (known === undefined) {
-      known = this.identity(name);
-      this.shared.identities.set(name, known);
-      known.catch(() => this.shared.identities.delete(name));
-    }
-    return known;
-  }
-
-  /** Asks STS now. */
+  /** Asks STS now. Throws GuardError when the credentials are not those of the connection's account. */
   async identity(name: string): Promise<AwsIdentity> {
+    const { account, arn } = await this.#login(name);
+    return { account, arn };
+  }
+
+  /** Whom STS has named for the credentials of now: a profile's program may come to give those of another account. */
+  async #verified(name: string): Promise<Login> {
+    const keys = await this.#keys(name).catch(() => undefined);
+    const known = this.shared.logins.get(name);
+    if (known !== undefined && keys !== undefined && known.of === digestOf(keys)) return known.login;
+    const login = this.#login(name);
+    if (keys !== undefined) {
+      this.shared.logins.set(name, { of: digestOf(keys), login });
+      login.catch(() => this.shared.logins.delete(name));
+    }
+    return login;
+  }
+
+  async #login(name: string): Promise<Login> {
     const details = this.details(name);
     refuseMoved(name, details);
     await this.scope.access({ kind: 'aws', connection: name, account: details.account, region: details.region, action: identityAction, objects: [] }, 'read');
-    const found = await this.#send(name, {
+    const { found, keys } = await this.#send(name, {
       action: identityAction,
       effect: 'read',
       make: async (config) => new (await import('@aws-sdk/client-sts')).STSClient(config),
-      send: async (client, abortSignal) => client.send(new (await import('@aws-sdk/client-sts')).GetCallerIdentityCommand({}), { abortSignal }),
-    });
+      send: async (client, abortSignal) => ({ found: await client.send(new (await import('@aws-sdk/client-sts')).GetCallerIdentityCommand({}), { abortSignal }), keys: await client.config.credentials() }),
+    }, () => this.#keys(name));
     if (found.Account !== details.account) {
       throw new GuardError(`connection "${name}" is account ${details.account}, the credentials are of account ${found.Account ?? '?'} (${found.Arn ?? 'no ARN'})`, [
         'Which credentials are used is decided by AWS_PROFILE and the rest of the usual chain; `with: { profile: ... }` of the connection fixes it.',
       ]);
     }
-    return { account: details.account, arn: found.Arn ?? '' };
+    return { account: details.account, arn: found.Arn ?? '', keys };
   }
 
-  async #send<C, R>(name: string, { action, make, send }: AwsCall<C, R>, who?: string): Promise<R> {
+  async #send<C, R>(name: string, { action, make, send }: AwsCall<C, R>, keys: () => Promise<Keys>, who?: string): Promise<R> {
     for (;;) {
       const { signal } = this.scope;
       signal.throwIfAborted();
       try {
-        return await send(await this.#client(name, action, make), signal);
+        return await send(await this.#client(name, action, make, await keys()), signal);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof GuardError) throw error;
         const said = awsError(action, error, who);
         if (!isExpired(said) || this.scope.renew === undefined || !(await this.scope.renew(`AWS, connection ${name}: ${messageOf(said)}`))) throw said;
         this.#forget(name);
-        // They may be somebody else's now.
-        if (action !== identityAction) await this.verified(name);
       }
     }
   }
 
-  async #client<C>(name: string, action: string, make: AwsCall<C, unknown>['make']): Promise<C> {
-    const key = `${name}/${action.split(':')[0]}`;
+  async #client<C>(name: string, action: string, make: AwsCall<C, unknown>['make'], credentials: Keys): Promise<C> {
+    const key = `${name}/${action.split(':')[0]}/${digestOf(credentials)}`;
     const known = this.shared.clients.get(key);
     if (known !== undefined) return known as C;
-    const client = await make(clientConfig(this.details(name), this.scope.runId));
+    // Only those that were looked at: by itself a client would ask the chain again.
+    const client = await make({ ...clientConfig(this.details(name), this.scope.runId), credentials });
     this.shared.clients.set(key, client);
     return client;
   }
 
-  /** Clients read credentials when they are made. */
+  async #keys(name: string): Promise<Keys> {
+    const known = this.shared.chains.get(name);
+    if (known !== undefined) return known();
+    const { STSClient } = await import('@aws-sdk/client-sts');
+    const chain = new STSClient(clientConfig(this.details(name), this.scope.runId)).config.credentials;
+    this.shared.chains.set(name, chain);
+    return chain();
+  }
+
   #forget(name: string): void {
     for (const key of this.shared.clients.keys()) if (key.startsWith(`${name}/`)) this.shared.clients.delete(key);
-    this.shared.identities.delete(name);
+    this.shared.chains.delete(name);
+    this.shared.logins.delete(name);
   }
+}
+
+function digestOf({ accessKeyId, secretAccessKey, sessionToken = '' }: Keys): string {
+  return createHash('sha256').update(JSON.stringify([accessKeyId, secretAccessKey, sessionToken])).digest('hex');
 }
 
 /** What decides where calls go must be as it was when the connection was looked up: another process may have taken the run over. */

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { CreateTagsCommand } from '@aws-sdk/client-ec2';
 import { ec2Error, startAwsProxy } from '../../components/aws-proxy.js';
@@ -80,6 +83,39 @@ suite('EC2 as a step reaches it', () => {
     const made = await withEnv(moto.env, () => rig());
     await withEnv({ ...moto.env, AWS_PROFILE: 'admin' }, () => expect(portsOf(made).ec2.of('aws').snapshots({})).rejects.toThrow('AWS_PROFILE was not set and is now admin'));
     await withEnv({ ...moto.env, AWS_ENDPOINT_URL_EC2: 'http://127.0.0.1:9' }, () => expect(portsOf(made).ec2.of('aws').snapshots({})).rejects.toThrow('AWS_ENDPOINT_URL_EC2 was not set and is now http://127.0.0.1:9'));
+  });
+
+  it("refuses to go on where a profile's program comes to give credentials of another account, and sends them nothing", async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'muster-aws-'));
+    const proxy = await startAwsProxy(moto.endpoint);
+    try {
+      const { snapshot } = await estate(other(moto));
+      const role = await (await fetch(moto.endpoint, { method: 'POST', body: new URLSearchParams({ Action: 'AssumeRole', Version: '2011-06-15', RoleArn: 'arn:aws:iam::210987654321:role/admin', RoleSessionName: 'elsewhere' }), headers: { authorization: `AWS4-HMAC-SHA256 Credential=setup/20260101/${region}/sts/aws4_request, SignedHeaders=host, Signature=none` } })).text();
+      const part = (tag: string) => new RegExp(`<${tag}>([^<]+)<`).exec(role)?.[1];
+      // So near its end that the SDK asks for others before each call.
+      const answer = (keys: object) => writeFile(join(folder, 'keys.json'), JSON.stringify({ Version: 1, Expiration: new Date(Date.now() + 60_000).toISOString(), ...keys }));
+      await writeFile(join(folder, 'config'), `[profile drill]\nregion = ${region}\ncredential_process = /bin/cat ${join(folder, 'keys.json')}\n`);
+      await answer({ AccessKeyId: 'first', SecretAccessKey: 'f1rst' });
+      const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _secret, ...env } = moto.env;
+      await withEnv({ ...env, AWS_ENDPOINT_URL: proxy.endpoint, AWS_CONFIG_FILE: join(folder, 'config'), AWS_PROFILE: 'drill' }, async () => {
+        const { ec2 } = portsOf(await rig());
+        await ec2.of('aws').change(create(snapshot));
+        await answer({ AccessKeyId: 'second', SecretAccessKey: 's3cond' });
+        await ec2.of('aws').snapshots({});
+        const theirs = { accessKeyId: part('AccessKeyId') ?? '', secretAccessKey: part('SecretAccessKey') ?? '', sessionToken: part('SessionToken') ?? '' };
+        await answer({ AccessKeyId: theirs.accessKeyId, SecretAccessKey: theirs.secretAccessKey, SessionToken: theirs.sessionToken });
+        // The SDK may give the former once more while it asks for others.
+        await ec2.of('aws').snapshots({}).catch(() => undefined);
+        proxy.seen.length = 0;
+        await expect(ec2.of('aws').change(create(snapshot, 'token-2'))).rejects.toThrow('is account 123456789012, the credentials are of account 210987654321');
+        await expect(ec2.of('aws').snapshots({})).rejects.toThrow('the credentials are of account 210987654321');
+        expect(new Set(proxy.seen)).toEqual(new Set(['GetCallerIdentity']));
+        expect(await volumeIds(other(moto, theirs))).toEqual([]);
+      });
+    } finally {
+      await proxy.stop();
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('asks by a dry run what would be permitted, and alters nothing', async () => {
