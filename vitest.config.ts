@@ -3,8 +3,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Of what never ends. A machine that is four times slower and busy with others stays within them.
+    testTimeout: 120_000,
+    hookTimeout: 240_000,
+    // Of one second by default, which a stalled machine exceeds. Where it matters how soon something happens, a test measures it.
+    expect: { poll: { timeout: 30_000 } },
     pool: 'forks',
     // Drills of clusters mostly wait, for kubelets that report every ten seconds and the like: two cores have room for three.
     maxWorkers: 3,

@@ -15,7 +15,7 @@ describe('the loss of the primary', () => {
 
   beforeAll(async () => {
     stage = await openStage({ pooler: 'app-pooler' });
-  }, 180_000);
+  });
 
   afterEach(async () => {
     await stage.cnpg.control.set({ slow: {}, neverElects: false, staysAway: [], archivingFails: false });

@@ -18,7 +18,7 @@ describe('under exactly the roles that are printed for it', () => {
     stage = await openStage({ instances: 2 });
     if (stage.kubernetes.own === null) throw new Error('not a cluster of ours');
     account = await serviceAccount(stage.kubernetes, stage.kubernetes.own, stage.cnpg.namespace);
-  }, 180_000);
+  });
 
   afterAll(async () => {
     await stage?.stop();

@@ -12,7 +12,7 @@ describe.each(['plugin', 'in-tree'] as const)('a restore from the store of the %
 
   beforeAll(async () => {
     stage = await openStage({ archive, instances: 1 });
-  }, 180_000);
+  });
 
   afterAll(async () => {
     await stage?.stop();
@@ -94,7 +94,7 @@ describe('a cluster that keeps no backups', () => {
 
   beforeAll(async () => {
     stage = await openStage({ archive: 'none', instances: 1 });
-  }, 180_000);
+  });
 
   afterAll(async () => {
     await stage?.stop();

@@ -13,7 +13,7 @@ describe('the loss of a primary with synchronous replication', () => {
 
   beforeAll(async () => {
     stage = await openStage({ synchronous: 1 });
-  }, 180_000);
+  });
 
   afterAll(async () => {
     await stage?.stop();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { kubernetesPort, kubernetesShared } from '../../../src/clients/kubernetes/adapter.js';
 import type { KubernetesCluster, KubernetesObject, WatchEvent } from '../../../src/clients/kubernetes/port.js';
 import { requireComponent } from '../../components/index.js';
@@ -15,7 +15,7 @@ const codeOf = (code: string) => expect.objectContaining({ code });
 
 describeKubernetes('a cluster through the port', () => {
   let cluster: Cluster;
-  const namespace = `muster-port-${process.pid}`;
+  let namespace: string;
   let tries = 0;
   const inside = () => ({ context: cluster.context, uid: cluster.uid, namespaces: [namespace], cluster: ['nodes', 'persistentvolumes/muster-*'] });
   const connected = (): { k8s: KubernetesCluster; scope: RecordingScope } => {
@@ -26,12 +26,13 @@ describeKubernetes('a cluster through the port', () => {
 
   beforeAll(async () => {
     cluster = await startKubernetes();
-    await cluster.request('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
-  }, 120_000);
-  afterAll(async () => {
-    await cluster?.request('DELETE', `/api/v1/namespaces/${namespace}`).catch(() => undefined);
-    await cluster?.stop();
   });
+  beforeEach(async () => {
+    namespace = `muster-port-${process.pid}-${(tries += 1)}`;
+    await cluster.request('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
+    return () => cluster.request('DELETE', `/api/v1/namespaces/${namespace}`);
+  });
+  afterAll(() => cluster?.stop());
 
   test('kinds are found by the names that kubectl takes, in the version that the server prefers', async () => {
     const { k8s } = connected();
@@ -66,7 +67,7 @@ describeKubernetes('a cluster through the port', () => {
     const { k8s } = connected();
     await cluster.request('PATCH', `/api/v1/namespaces/${namespace}/configmaps/two?fieldManager=kubectl&force=true`, configMap('two', { a: 'theirs' }), 'application/apply-patch+yaml');
     await expect(k8s.apply(configMap('two', { a: 'ours' }))).rejects.toThrow(/conflict with "kubectl"/);
-    const name = `muster-pv-${process.pid}`;
+    const name = `muster-${namespace}`;
     const volume = { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name }, spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], csi: { driver: 'ebs.csi.aws.com', volumeHandle: 'vol-1' } } };
     await k8s.apply(volume);
     await expect(k8s.patch({ kind: 'pv', name }, { spec: { csi: { volumeHandle: 'vol-2' } } }, { dryRun: true })).rejects.toThrow(/immutable after creation/);
@@ -85,6 +86,7 @@ describeKubernetes('a cluster through the port', () => {
     const production = worldOf(cluster, { namespace, role: 'production' });
     const locked = kubernetesPort(scopeFor(guardOf(production, [inside()])), production, kubernetesShared()).cluster('k8s');
     await expect(locked.apply(configMap('three'))).rejects.toThrow(/read-only/);
+    await k8s.apply(configMap('three'));
     expect((await locked.list({ kind: 'ConfigMap' })).items.length).toBeGreaterThan(0);
   });
 
@@ -133,7 +135,7 @@ describeKubernetes('a cluster through the port', () => {
   test('custom resources are read and rights are kept while the API server restarts', async (context) => {
     const { own } = cluster;
     if (own === null) return context.skip();
-    const group = `restart-${process.pid}-${(tries += 1)}.muster.invalid`;
+    const group = `${namespace}.muster.invalid`;
     const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
     const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
     await cluster.request('POST', definitions, { metadata: { name: `things.${group}` }, spec: { group, scope: 'Namespaced', names: { plural: 'things', singular: 'thing', kind: 'Thing' }, versions: [{ name: 'v1', served: true, storage: true, schema }] } });
@@ -181,7 +183,7 @@ describeKubernetes('a cluster through the port', () => {
   test('what the nodes of the test cluster cannot run is refused with a reason', async (context) => {
     if (cluster.own === null) return context.skip();
     const { k8s } = connected();
-    await k8s.scale({ kind: 'Deployment', name: 'web' }, 1);
+    await k8s.apply({ ...deployment('web'), apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' } });
     const pods = async () => (await k8s.list({ kind: 'Pod' }, { labelSelector: 'app=web', fieldSelector: 'status.phase=Running' })).items;
     await expect.poll(async () => (await pods()).length, { timeout: 30_000 }).toBeGreaterThan(0);
     const [pod] = await pods();

@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { kubernetesPort, kubernetesShared } from '../../../src/clients/kubernetes/adapter.js';
 import type { KubernetesCluster, WatchEvent } from '../../../src/clients/kubernetes/port.js';
@@ -19,7 +19,7 @@ describeKubernetes('a cluster that has bad days', () => {
   let cluster: Cluster;
   let bad: Between;
   let tries = 0;
-  const namespace = `muster-trouble-${process.pid}`;
+  let namespace: string;
   const through = (kubeconfig: string, scope: Scope = scopeFor(), server = cluster.server, secrets: string[] = []): KubernetesCluster =>
     kubernetesPort(scope, worldOf(cluster, { namespace, kubeconfig, details: { server } }), kubernetesShared({ add: (secret) => void secrets.push(secret) })).cluster('k8s');
   const badly = (scope?: Scope) => through(bad.kubeconfig, scope, bad.server);
@@ -27,13 +27,18 @@ describeKubernetes('a cluster that has bad days', () => {
 
   beforeAll(async () => {
     cluster = await startKubernetes();
-    await cluster.request('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
     bad = await between(cluster);
-  }, 120_000);
-  afterEach(() => bad.forget());
+  });
+  beforeEach(async () => {
+    namespace = `muster-trouble-${process.pid}-${(tries += 1)}`;
+    await cluster.request('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
+  });
+  afterEach(async () => {
+    bad.forget();
+    await cluster.request('DELETE', `/api/v1/namespaces/${namespace}`);
+  });
   afterAll(async () => {
     await bad?.close();
-    await cluster?.request('DELETE', `/api/v1/namespaces/${namespace}`).catch(() => undefined);
     await cluster?.stop();
   });
 
@@ -91,7 +96,7 @@ describeKubernetes('a cluster that has bad days', () => {
     await k8s.list({ kind: 'ConfigMap' });
     bad.next((method, path) => maps(method, path, 'POST'), answer);
     bad.next(isReadyz, notReady);
-    await k8s.create({ ...configMap('new'), metadata: { name: `new-${answer.status}-${(tries += 1)}` } });
+    await k8s.create(configMap('new'));
   });
 
   test.each([['forbids', forbidden, 'k8s-forbidden'], ['does not serve', unserved, 'k8s-no-such-kind']])('what a ready server %s is told at once', async (_, answer, code) => {
@@ -116,7 +121,7 @@ describeKubernetes('a cluster that has bad days', () => {
   });
 
   test('an aggregated API that is away hides no other, and is named', async () => {
-    const name = `v1.away-${process.pid}-${(tries += 1)}.muster.invalid`;
+    const name = `v1.${namespace}.muster.invalid`;
     const group = name.slice('v1.'.length);
     await cluster.request('POST', '/apis/apiregistration.k8s.io/v1/apiservices', { metadata: { name }, spec: { group, version: 'v1', groupPriorityMinimum: 10, versionPriority: 10, insecureSkipTLSVerify: true, service: { namespace, name: 'nobody' } } });
     const status = async () => (await cluster.request('GET', `/apis/${group}/v1`).catch((error: unknown) => error)) as ApiError;

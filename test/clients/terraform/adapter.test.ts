@@ -11,7 +11,7 @@ describe('terraform on moto', { timeout: 120_000 }, () => {
   let rig: Rig;
   beforeAll(async () => {
     rig = await startRig();
-  }, 60_000);
+  });
   afterAll(() => rig.stop());
 
   test('plans, applies what was planned, and tells serial and resources; values stay where they are', async () => {

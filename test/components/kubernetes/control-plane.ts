@@ -104,6 +104,8 @@ export async function startControlPlane(binaries: string, folder: string, users:
         '--node-eviction-rate=5',
         '--secondary-node-eviction-rate=5',
         '--concurrent-deployment-syncs=5',
+        // Of fifteen seconds by default: a claim that is made before its volume is bound no sooner.
+        '--pvclaimbinder-sync-period=1s',
         ...(options.controllerManager ?? []),
       ]),
       start('kube-scheduler', [`--kubeconfig=${kubeconfig('scheduler')}`, '--leader-elect=false', '--port=0', '--secure-port=0']),

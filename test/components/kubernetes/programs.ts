@@ -59,7 +59,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals, ended: Promise<u
 }
 
 /** Waits until `ready` says so. Throws when one of the programs has ended, or after `limitMs`. */
-export async function until(what: string, ready: () => Promise<boolean>, programs: readonly Program[], limitMs = 60_000): Promise<void> {
+export async function until(what: string, ready: () => Promise<boolean>, programs: readonly Program[], limitMs = 200_000): Promise<void> {
   const deadline = Date.now() + limitMs;
   for (;;) {
     if (await ready().catch(() => false)) return;

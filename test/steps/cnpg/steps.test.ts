@@ -19,7 +19,7 @@ describe('steps on a cluster of three', () => {
   beforeAll(async () => {
     kubernetes = await startKubernetes({ nodes: [] });
     cnpg = await startCnpg({ kubeconfig: kubernetes.kubeconfigOf('cnpg') });
-  }, 180_000);
+  });
 
   afterEach(async () => void (await cnpg.healthy(undefined, 60_000)), 90_000);
 

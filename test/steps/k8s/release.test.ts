@@ -20,7 +20,7 @@ describeRelease('volumes of nodes that are lost', () => {
     [cluster, moto] = await Promise.all([startKubernetes(), startMoto()]);
     attacher = await startAttacher(cluster, moto);
     await cluster.request('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
-  }, 120_000);
+  });
   afterAll(async () => {
     await attacher?.stop();
     await cluster?.stop();

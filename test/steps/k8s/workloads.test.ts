@@ -19,6 +19,9 @@ describeKubernetes('steps on workloads and nodes', () => {
   const namespace = `muster-workloads-${process.pid}`;
   const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`;
   const pods = async (label: string) => (await cluster.request('GET', `/api/v1/namespaces/${namespace}/pods?labelSelector=${label}`)).items ?? [];
+  let tries = 0;
+  /** A name that no other test has used, nor this one at its first try. */
+  const fresh = (name: string) => `${name}-${(tries += 1)}`;
   const codeOf = (code: string) => expect.objectContaining({ code });
 
   beforeAll(async () => {
@@ -26,7 +29,7 @@ describeKubernetes('steps on workloads and nodes', () => {
     await cluster.request('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
     await cluster.request('POST', deployments, deployment('web', { replicas: 4 }));
     rig = stepRig(cluster, { namespace, clusterScoped: ['nodes'] });
-  }, 120_000);
+  });
   afterAll(async () => {
     await cluster?.request('DELETE', `/api/v1/namespaces/${namespace}`).catch(() => undefined);
     await cluster?.stop();
@@ -36,13 +39,14 @@ describeKubernetes('steps on workloads and nodes', () => {
     expect(await rig.run(wait, { kind: 'deploy', name: 'web', condition: 'Available', health: 'The application is available' })).toMatchObject({ objects: 1 });
     expect(rig.told).toContainEqual(['evidence health-checks', { checks: [expect.objectContaining({ name: 'The application is available', ok: true })] }]);
     expect(await rig.run(wait, { kind: 'Pod', selector: 'app=web', condition: 'Ready', count: 4 })).toMatchObject({ objects: 4 });
-    const later = rig.run(wait, { kind: 'cm', name: 'later', jsonPath: '{.data.phase}', value: 'done' });
+    const name = fresh('later');
+    const later = rig.run(wait, { kind: 'cm', name, jsonPath: '{.data.phase}', value: 'done' });
     const maps = `/api/v1/namespaces/${namespace}/configmaps`;
-    await cluster.request('POST', maps, { metadata: { name: 'later' }, data: { phase: 'begun' } });
-    await cluster.request('PATCH', `${maps}/later`, { data: { phase: 'done' } });
+    await cluster.request('POST', maps, { metadata: { name }, data: { phase: 'begun' } });
+    await cluster.request('PATCH', `${maps}/${name}`, { data: { phase: 'done' } });
     expect(await later).toMatchObject({ objects: 1 });
-    const gone = rig.run(wait, { kind: 'cm', name: 'later', deleted: true });
-    await cluster.request('DELETE', `${maps}/later`);
+    const gone = rig.run(wait, { kind: 'cm', name, deleted: true });
+    await cluster.request('DELETE', `${maps}/${name}`);
     expect(await gone).toMatchObject({ objects: 0 });
     await expect(rig.run(wait, { kind: 'cm', name: 'never', jsonPath: '.data' }, 500)).rejects.toThrow(/timeout/i);
     await expect(rig.run(wait, { kind: 'cm', name: 'never' })).rejects.toEqual(codeOf('bad-input'));
@@ -50,20 +54,24 @@ describeKubernetes('steps on workloads and nodes', () => {
 
   test('the change is seen soon after the server has it', async () => {
     const maps = `/api/v1/namespaces/${namespace}/configmaps`;
-    await cluster.request('POST', maps, { metadata: { name: 'clock' }, data: { n: '0' } });
-    const late: number[] = [];
+    const name = fresh('clock');
+    await cluster.request('POST', maps, { metadata: { name }, data: { n: '0' } });
+    const [late, took]: [number[], number[]] = [[], []];
     for (let n = 1; n <= 15; n += 1) {
       const ended = new AbortController();
-      const events = rig.k8s.watch({ kind: 'ConfigMap' }, { name: 'clock' }, ended.signal)[Symbol.asyncIterator]();
+      const events = rig.k8s.watch({ kind: 'ConfigMap' }, { name }, ended.signal)[Symbol.asyncIterator]();
       expect((await events.next()).value).toMatchObject({ type: 'listed' });
       const seen = events.next().then(() => performance.now());
-      await cluster.request('PATCH', `${maps}/clock`, { data: { n: String(n) } });
+      const began = performance.now();
+      await cluster.request('PATCH', `${maps}/${name}`, { data: { n: String(n) } });
       const done = performance.now();
+      took.push(done - began);
       late.push((await seen) - done);
       ended.abort();
     }
     // From when the server has answered its writer; by watch, not by polling.
-    expect(late.toSorted((a, b) => a - b)[7]).toBeLessThan(50);
+    const median = (times: number[]) => times.toSorted((a, b) => a - b)[7] ?? 0;
+    expect(median(late)).toBeLessThan(Math.max(50, 3 * median(took)));
   });
 
   test('a workload is scaled until its pods are gone, and comes back at the end', async () => {
@@ -78,26 +86,27 @@ describeKubernetes('steps on workloads and nodes', () => {
 
   test('who scales it back up meanwhile fails the step, by name', async () => {
     const autoscaler = await requestsTo(cluster.kubeconfigOf('autoscaler'));
+    const name = fresh('slow');
     // Its pods end only when somebody lets them, so that the step waits.
-    await cluster.request('POST', deployments, deployment('slow', { replicas: 1 }));
-    await rig.run(wait, { kind: 'Pod', selector: 'app=slow', condition: 'Ready' });
-    const [pod] = await pods('app=slow');
+    await cluster.request('POST', deployments, deployment(name, { replicas: 1 }));
+    await rig.run(wait, { kind: 'Pod', selector: `app=${name}`, condition: 'Ready' });
+    const [pod] = await pods(`app=${name}`);
     const podPath = `/api/v1/namespaces/${namespace}/pods/${pod?.metadata.name}`;
     await cluster.request('PATCH', podPath, { metadata: { finalizers: ['example.org/held'] } });
-    const scaled = rig.run(scale, { kind: 'deploy', name: 'slow', replicas: 0 });
+    const scaled = rig.run(scale, { kind: 'deploy', name, replicas: 0 });
     const failed = expect(scaled).rejects.toEqual(expect.objectContaining({ code: 'k8s-scaled-by-another', message: expect.stringMatching(/scaled to 3.*hpa-controller/) }));
     await expect.poll(async () => (await cluster.request('GET', podPath)).metadata.deletionTimestamp).toBeDefined();
-    await autoscaler('PATCH', `${deployments}/slow?fieldManager=hpa-controller`, { spec: { replicas: 3 } });
+    await autoscaler('PATCH', `${deployments}/${name}?fieldManager=hpa-controller`, { spec: { replicas: 3 } });
     await failed;
     await cluster.request('PATCH', podPath, { metadata: { finalizers: null } });
-    await cluster.request('DELETE', `${deployments}/slow`);
+    await cluster.request('DELETE', `${deployments}/${name}`);
     await rig.cleanUp(scale);
   });
 
   test('a zone is evacuated within its disruption budget, and takes pods again at the end', async () => {
     const [node] = cluster.nodes;
     const selector = `topology.kubernetes.io/zone=${node?.zone}`;
-    await cluster.request('POST', `/apis/policy/v1beta1/namespaces/${namespace}/poddisruptionbudgets`, disruptionBudget('web', 3));
+    await cluster.request('PATCH', `/apis/policy/v1beta1/namespaces/${namespace}/poddisruptionbudgets/web?fieldManager=test`, disruptionBudget('web', 3), 'application/apply-patch+yaml');
     await rig.run(wait, { kind: 'pdb', name: 'web', jsonPath: '{.status.disruptionsAllowed}', value: '1' });
     expect(await rig.run(cordon, { selector })).toEqual({ nodes: [node?.name], cordoned: [node?.name] });
     const before = (await pods('app=web')).filter(({ spec }) => spec?.['nodeName'] === node?.name).length;
@@ -125,17 +134,18 @@ describeKubernetes('steps on workloads and nodes', () => {
     const { own } = cluster;
     if (own === null) return context.skip();
     const maps = `/api/v1/namespaces/${namespace}/configmaps`;
-    await cluster.request('POST', maps, { metadata: { name: 'over' }, data: { phase: 'before' } });
-    const waited = rig.run(wait, { kind: 'cm', name: 'over', jsonPath: '{.data.phase}', value: 'after' });
+    const name = fresh('over');
+    await cluster.request('POST', maps, { metadata: { name }, data: { phase: 'before' } });
+    const waited = rig.run(wait, { kind: 'cm', name, jsonPath: '{.data.phase}', value: 'after' });
     let patched: Promise<unknown> = Promise.resolve();
     await own.restartApiServer(() => {
-      patched = rig.run(patch, { kind: 'cm', name: 'over', patch: { data: { phase: 'after' } } });
+      patched = rig.run(patch, { kind: 'cm', name, patch: { data: { phase: 'after' } } });
       return Promise.resolve();
     });
     await patched;
     expect(await waited).toMatchObject({ objects: 1 });
     await rig.cleanUp(patch);
-    expect(await cluster.request('GET', `${maps}/over`)).toMatchObject({ data: { phase: 'before' } });
+    expect(await cluster.request('GET', `${maps}/${name}`)).toMatchObject({ data: { phase: 'before' } });
   }, 90_000);
 
   test('a node outside the boundary is not touched', async () => {

@@ -41,7 +41,7 @@ describe('s3 steps on moto', { timeout: 60_000 }, () => {
     await put('app/report.csv.bak', 'another object');
     await put('app/gone.csv', 'x');
     await s3.send(new DeleteObjectCommand({ Bucket: 'uploads', Key: 'app/gone.csv' }));
-  }, 60_000);
+  });
   afterAll(async () => {
     for (const name of Object.keys(moto.env)) {
       if (earlier[name] === undefined) delete process.env[name];

@@ -17,7 +17,7 @@ describe('rolling a state back', { timeout: 120_000 }, () => {
   let rig: Rig;
   beforeAll(async () => {
     rig = await startRig();
-  }, 60_000);
+  });
   afterAll(() => rig.stop());
 
   async function build(name: string, release: string) {

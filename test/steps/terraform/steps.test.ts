@@ -16,7 +16,7 @@ describe('terraform steps', { timeout: 120_000 }, () => {
   let rig: Rig;
   beforeAll(async () => {
     rig = await startRig();
-  }, 60_000);
+  });
   afterAll(() => rig.stop());
 
   /** Plans and applies. */
