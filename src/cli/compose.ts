@@ -6,6 +6,7 @@ import type { Plan } from '../engine/plan-document.js';
 import { Redactor } from '../engine/redact.js';
 import type { Scope } from '../engine/scope.js';
 import type { World } from '../engine/world.js';
+import { auditPort } from '../clients/audit/adapter.js';
 import { awsPort } from '../clients/aws/adapter.js';
 import { awsShared, type AwsShared } from '../clients/aws/shared.js';
 import { ec2Port } from '../clients/ec2/adapter.js';
@@ -55,6 +56,7 @@ export function bindPorts(shared: SharedAdapters): (scope: Scope, world: World) 
       kubernetes: kubernetesPort(scope, world, shared.kubernetes),
       operator: { manual: (question, began, signal) => shared.operator.manual({ ...question, instructions: shared.redactor.text(question.instructions) }, began, signal) },
       git: gitPort,
+      audit: auditPort(scope, world, shared.aws, shared.redactor),
       aws: awsPort(scope, world, shared.aws),
       ec2: ec2Port(scope, world, shared.aws),
       infrastructure: infrastructurePort(scope, world, shared.infrastructure, process),

@@ -1,3 +1,4 @@
+import type { AuditPort } from './audit/port.js';
 import type { AwsPort } from './aws/port.js';
 import type { Ec2Port } from './ec2/port.js';
 import type { EndpointPort } from './endpoint/port.js';
@@ -26,6 +27,7 @@ declare module '../engine/define-step.js' {
     readonly infrastructure: InfrastructurePort;
     readonly s3: S3Port;
     readonly terragrunt: TerragruntPort;
+    readonly audit: AuditPort;
     readonly aws: AwsPort;
     readonly ec2: Ec2Port;
   }

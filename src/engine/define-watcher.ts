@@ -1,5 +1,5 @@
 import type { Static, TSchema } from 'typebox';
-import type { BaseContext, PlannedStep } from './define-step.js';
+import type { BaseContext, PlanContext, PlannedStep, PreflightCheck } from './define-step.js';
 import type { Permission } from './permission.js';
 import type { World, WorldConnection } from './world.js';
 
@@ -80,6 +80,8 @@ export interface WatcherDefinition<I extends TSchema = TSchema> {
   readonly permissions: (input: Static<I>) => readonly Permission[];
   readonly examples: readonly { readonly title: string; readonly with: Record<string, unknown> }[];
   plan(input: Static<I>): PlannedStep;
+  /** As that of a step; `watcher <name>: ` is put before the ids. */
+  preflight?(input: Static<I>, ctx: PlanContext): Promise<readonly PreflightCheck[]>;
   /** Takes the baseline, which ends before the fault, and starts the live part. */
   begin(input: Static<I>, ctx: WatchContext): Promise<RunningWatcher>;
 }

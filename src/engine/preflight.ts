@@ -5,6 +5,7 @@ import { GuardError, messageOf, RefusedError, StepError } from './errors.js';
 import { awsRightsOn, kubernetesRightsOn, provisionedPermissions, rightsOn } from './plan/rights.js';
 import { flattenSteps, type ObservedCheck, type PlanBinding, type PlanObserved, type PlanStep } from './plan-document.js';
 import type { Registry } from './registry.js';
+import { watcherType, watchPolicy } from './watch/policy.js';
 import { LiveWorld, type World } from './world.js';
 
 export interface PreflightRequest {
@@ -26,7 +27,7 @@ export interface PreflightResult {
 }
 
 /** Something whose checks are made together. */
-type Subject = { readonly connection: string } | { readonly step: PlanStep };
+type Subject = { readonly connection: string } | { readonly step: PlanStep } | { readonly watcher: string };
 
 const needsIt = 'what it needs is there';
 
@@ -34,7 +35,7 @@ const needsIt = 'what it needs is there';
 export function preflight(request: PreflightRequest): Promise<PreflightResult> {
   const { binding } = request;
   const steps = [...flattenSteps(binding.steps).map(({ step }) => step), ...binding.cleanup];
-  return look([...Object.keys(binding.environment.connections).map((connection) => ({ connection })), ...steps.map((step) => ({ step }))], request);
+  return look([...Object.keys(binding.environment.connections).map((connection) => ({ connection })), ...steps.map((step) => ({ step })), ...watchersOf(binding).map((watcher) => ({ watcher }))], request);
 }
 
 /** The same again for those of which a check was deferred; results that stay as they were are left out. */
@@ -43,7 +44,8 @@ export async function repeatDeferred(earlier: readonly ObservedCheck[], request:
   const open = earlier.filter(({ result }) => result === 'deferred');
   const connections = Object.keys(binding.environment.connections).filter((name) => open.some(({ step, id }) => step === null && id.startsWith(prefixOf(name))));
   const steps = [...flattenSteps(binding.steps).map(({ step }) => step), ...binding.cleanup].filter((step) => open.some((check) => check.step === step.id));
-  const { checks } = await look([...connections.map((connection) => ({ connection })), ...steps.map((step) => ({ step }))], request);
+  const watchers = watchersOf(binding).filter((name) => open.some(({ step, id }) => step === null && id.startsWith(watcherPrefix(name))));
+  const { checks } = await look([...connections.map((connection) => ({ connection })), ...steps.map((step) => ({ step })), ...watchers.map((watcher) => ({ watcher }))], request);
   const came = open.filter(({ id, step }) => id === needsIt && steps.some((each) => each.id === step) && !checks.some((check) => check.id === id && check.step === step));
   const closed = came.map((check): ObservedCheck => ({ ...check, result: 'passed', detail: 'it is there now' }));
   const known = new Map(earlier.map((check) => [keyOf(check), check.result]));
@@ -89,7 +91,8 @@ const lookingAtOnce = 4;
 async function look(subjects: readonly Subject[], request: PreflightRequest): Promise<PreflightResult> {
   const found = await atOnce(subjects, lookingAtOnce, async (subject): Promise<PreflightResult> => {
     request.signal.throwIfAborted();
-    return 'connection' in subject ? { checks: await connectionChecks(subject.connection, request), selected: [] } : lookAtStep(subject.step, request);
+    if ('connection' in subject) return { checks: await connectionChecks(subject.connection, request), selected: [] };
+    return 'watcher' in subject ? { checks: await watcherChecks(subject.watcher, request), selected: [] } : lookAtStep(subject.step, request);
   });
   return { checks: found.flatMap(({ checks }) => checks), selected: found.flatMap(({ selected }) => selected) };
 }
@@ -122,6 +125,13 @@ async function connectionChecks(name: string, request: PreflightRequest): Promis
   };
   const check = ({ id, result, detail }: PreflightCheck): ObservedCheck => ({ id: `${prefixOf(name)}${id}`, step: null, result, detail });
   return tried(check, 'usable', request, async () => (await definition.preflight?.(connection.with, ctx)) ?? []);
+}
+
+async function watcherChecks(name: string, request: PreflightRequest): Promise<ObservedCheck[]> {
+  const definition = await request.registry.watcher(watcherType(name));
+  const input = watchPolicy(request.binding.environment).watchers[name]?.with ?? {};
+  const check = ({ id, result, detail }: PreflightCheck): ObservedCheck => ({ id: `${watcherPrefix(name)}${id}`, step: null, result, detail });
+  return tried(check, 'usable', request, async () => (await definition.preflight?.(input, contextOf(request))) ?? []);
 }
 
 async function stepChecks(step: PlanStep, request: PreflightRequest): Promise<ObservedCheck[]> {
@@ -195,6 +205,8 @@ function preparing(binding: PlanBinding): PlanStep[] {
   return flattenSteps(binding.steps).flatMap(({ step }) => (step.phase === 'prepare' && step.effect === 'create' ? [step] : []));
 }
 
+const watchersOf = ({ environment }: PlanBinding): string[] => Object.keys(watchPolicy(environment).watchers);
+const watcherPrefix = (name: string): string => `watcher ${name}: `;
 const prefixOf = (connection: string): string => `connection ${connection}: `;
 const keyOf = ({ step, id }: ObservedCheck): string => JSON.stringify([step, id]);
 

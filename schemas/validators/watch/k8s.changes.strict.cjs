@@ -2,8 +2,9 @@
 "use strict";
 module.exports = validate20;
 module.exports.default = validate20;
-const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{"audit":{"type":"string","pattern":"^/","description":"File of audit.k8s.io/v1 events, one JSON object a line, as the API server writes it (--audit-log-path). It says who, by which verb, and when to the microsecond"},"kinds":{"type":"array","items":{"type":"string","minLength":1},"minItems":1,"description":"Plural names of the kinds to watch; default: all that can be. Give them where the role of the drill may not read everything"}},"additionalProperties":false};
+const schema31 = {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{"audit":{"type":"object","properties":{"file":{"type":"string","pattern":"^/","description":"Absolute path of the log that the API server writes itself (--audit-log-path), one JSON object a line. It may be rotated"},"webhook":{"type":"object","required":["port"],"properties":{"host":{"type":"string","minLength":1,"description":"Address to listen at; default 127.0.0.1. Any other than loopback needs `tls` and `tokenFrom`"},"port":{"type":"integer","minimum":1,"maximum":65535},"tls":{"type":"object","required":["cert","key"],"properties":{"cert":{"type":"string","pattern":"^/","description":"Absolute path of the certificate, PEM"},"key":{"type":"string","pattern":"^/","description":"Absolute path of its key, PEM"}},"additionalProperties":false},"tokenFrom":{"type":"string","pattern":"^[A-Z_][A-Z0-9_]*$","description":"The environment variable that holds the bearer token that the API server sends"}},"additionalProperties":false,"description":"Muster listens here, while a drill is under way, for what the API server sends (--audit-webhook-config-file)"},"cloudwatch":{"type":"object","required":["connection","cluster"],"properties":{"connection":{"type":"string","minLength":1,"description":"Account and region of the log group"},"cluster":{"type":"string","minLength":1,"description":"Name of the EKS cluster"},"group":{"type":"string","minLength":1,"description":"Log group; default: /aws/eks/<cluster>/cluster"}},"additionalProperties":false,"description":"Where EKS copies it (control plane logs of type `audit`), some minutes late: give `settle: 5m`"}},"additionalProperties":false,"minProperties":1,"maxProperties":1,"description":"Audit events (audit.k8s.io/v1) of the API server, from one of these. They say who, by which verb, and when to the microsecond"},"auditOf":{"type":"string","minLength":1,"description":"The cluster whose API server is audited there; needed where the environment has several"},"kinds":{"type":"array","items":{"type":"string","minLength":1},"minItems":1,"description":"Plural names of the kinds to watch; default: all that can be. Give them where the role of the drill may not read everything"}},"additionalProperties":false};
 const pattern4 = new RegExp("^/", "u");
+const pattern7 = new RegExp("^[A-Z_][A-Z0-9_]*$", "u");
 const func1 = require("ajv/dist/runtime/ucs2length").default;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -18,7 +19,7 @@ evaluated0.items = undefined;
 }
 if(data && typeof data == "object" && !Array.isArray(data)){
 for(const key0 in data){
-if(!((key0 === "audit") || (key0 === "kinds"))){
+if(!(((key0 === "audit") || (key0 === "auditOf")) || (key0 === "kinds"))){
 const err0 = {instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema31,data};
 if(vErrors === null){
 vErrors = [err0];
@@ -31,9 +32,9 @@ errors++;
 }
 if(data.audit !== undefined){
 let data0 = data.audit;
-if(typeof data0 === "string"){
-if(!pattern4.test(data0)){
-const err1 = {instancePath:instancePath+"/audit",schemaPath:"#/properties/audit/pattern",keyword:"pattern",params:{pattern: "^/"},message:"must match pattern \""+"^/"+"\"",schema:"^/",parentSchema:schema31.properties.audit,data:data0};
+if(data0 && typeof data0 == "object" && !Array.isArray(data0)){
+if(Object.keys(data0).length > 1){
+const err1 = {instancePath:instancePath+"/audit",schemaPath:"#/properties/audit/maxProperties",keyword:"maxProperties",params:{limit: 1},message:"must NOT have more than 1 properties",schema:1,parentSchema:schema31.properties.audit,data:data0};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -42,9 +43,8 @@ vErrors.push(err1);
 }
 errors++;
 }
-}
-else {
-const err2 = {instancePath:instancePath+"/audit",schemaPath:"#/properties/audit/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.audit.type,parentSchema:schema31.properties.audit,data:data0};
+if(Object.keys(data0).length < 1){
+const err2 = {instancePath:instancePath+"/audit",schemaPath:"#/properties/audit/minProperties",keyword:"minProperties",params:{limit: 1},message:"must NOT have fewer than 1 properties",schema:1,parentSchema:schema31.properties.audit,data:data0};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -53,12 +53,9 @@ vErrors.push(err2);
 }
 errors++;
 }
-}
-if(data.kinds !== undefined){
-let data1 = data.kinds;
-if(Array.isArray(data1)){
-if(data1.length < 1){
-const err3 = {instancePath:instancePath+"/kinds",schemaPath:"#/properties/kinds/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.kinds,data:data1};
+for(const key1 in data0){
+if(!(((key1 === "file") || (key1 === "webhook")) || (key1 === "cloudwatch"))){
+const err3 = {instancePath:instancePath+"/audit",schemaPath:"#/properties/audit/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.audit,data:data0};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -67,12 +64,12 @@ vErrors.push(err3);
 }
 errors++;
 }
-const len0 = data1.length;
-for(let i0=0; i0<len0; i0++){
-let data2 = data1[i0];
-if(typeof data2 === "string"){
-if(func1(data2) < 1){
-const err4 = {instancePath:instancePath+"/kinds/" + i0,schemaPath:"#/properties/kinds/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.kinds.items,data:data2};
+}
+if(data0.file !== undefined){
+let data1 = data0.file;
+if(typeof data1 === "string"){
+if(!pattern4.test(data1)){
+const err4 = {instancePath:instancePath+"/audit/file",schemaPath:"#/properties/audit/properties/file/pattern",keyword:"pattern",params:{pattern: "^/"},message:"must match pattern \""+"^/"+"\"",schema:"^/",parentSchema:schema31.properties.audit.properties.file,data:data1};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -83,7 +80,7 @@ errors++;
 }
 }
 else {
-const err5 = {instancePath:instancePath+"/kinds/" + i0,schemaPath:"#/properties/kinds/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.kinds.items.type,parentSchema:schema31.properties.kinds.items,data:data2};
+const err5 = {instancePath:instancePath+"/audit/file",schemaPath:"#/properties/audit/properties/file/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.audit.properties.file.type,parentSchema:schema31.properties.audit.properties.file,data:data1};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -93,9 +90,11 @@ vErrors.push(err5);
 errors++;
 }
 }
-}
-else {
-const err6 = {instancePath:instancePath+"/kinds",schemaPath:"#/properties/kinds/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.kinds.type,parentSchema:schema31.properties.kinds,data:data1};
+if(data0.webhook !== undefined){
+let data2 = data0.webhook;
+if(data2 && typeof data2 == "object" && !Array.isArray(data2)){
+if(data2.port === undefined){
+const err6 = {instancePath:instancePath+"/audit/webhook",schemaPath:"#/properties/audit/properties/webhook/required",keyword:"required",params:{missingProperty: "port"},message:"must have required property '"+"port"+"'",schema:schema31.properties.audit.properties.webhook.required,parentSchema:schema31.properties.audit.properties.webhook,data:data2};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -104,15 +103,430 @@ vErrors.push(err6);
 }
 errors++;
 }
-}
-}
-else {
-const err7 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+for(const key2 in data2){
+if(!((((key2 === "host") || (key2 === "port")) || (key2 === "tls")) || (key2 === "tokenFrom"))){
+const err7 = {instancePath:instancePath+"/audit/webhook",schemaPath:"#/properties/audit/properties/webhook/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.audit.properties.webhook,data:data2};
 if(vErrors === null){
 vErrors = [err7];
 }
 else {
 vErrors.push(err7);
+}
+errors++;
+}
+}
+if(data2.host !== undefined){
+let data3 = data2.host;
+if(typeof data3 === "string"){
+if(func1(data3) < 1){
+const err8 = {instancePath:instancePath+"/audit/webhook/host",schemaPath:"#/properties/audit/properties/webhook/properties/host/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.audit.properties.webhook.properties.host,data:data3};
+if(vErrors === null){
+vErrors = [err8];
+}
+else {
+vErrors.push(err8);
+}
+errors++;
+}
+}
+else {
+const err9 = {instancePath:instancePath+"/audit/webhook/host",schemaPath:"#/properties/audit/properties/webhook/properties/host/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.audit.properties.webhook.properties.host.type,parentSchema:schema31.properties.audit.properties.webhook.properties.host,data:data3};
+if(vErrors === null){
+vErrors = [err9];
+}
+else {
+vErrors.push(err9);
+}
+errors++;
+}
+}
+if(data2.port !== undefined){
+let data4 = data2.port;
+if(!(((typeof data4 == "number") && (!(data4 % 1) && !isNaN(data4))) && (isFinite(data4)))){
+const err10 = {instancePath:instancePath+"/audit/webhook/port",schemaPath:"#/properties/audit/properties/webhook/properties/port/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema31.properties.audit.properties.webhook.properties.port.type,parentSchema:schema31.properties.audit.properties.webhook.properties.port,data:data4};
+if(vErrors === null){
+vErrors = [err10];
+}
+else {
+vErrors.push(err10);
+}
+errors++;
+}
+if((typeof data4 == "number") && (isFinite(data4))){
+if(data4 > 65535 || isNaN(data4)){
+const err11 = {instancePath:instancePath+"/audit/webhook/port",schemaPath:"#/properties/audit/properties/webhook/properties/port/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65535},message:"must be <= 65535",schema:65535,parentSchema:schema31.properties.audit.properties.webhook.properties.port,data:data4};
+if(vErrors === null){
+vErrors = [err11];
+}
+else {
+vErrors.push(err11);
+}
+errors++;
+}
+if(data4 < 1 || isNaN(data4)){
+const err12 = {instancePath:instancePath+"/audit/webhook/port",schemaPath:"#/properties/audit/properties/webhook/properties/port/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema31.properties.audit.properties.webhook.properties.port,data:data4};
+if(vErrors === null){
+vErrors = [err12];
+}
+else {
+vErrors.push(err12);
+}
+errors++;
+}
+}
+}
+if(data2.tls !== undefined){
+let data5 = data2.tls;
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+if(data5.cert === undefined){
+const err13 = {instancePath:instancePath+"/audit/webhook/tls",schemaPath:"#/properties/audit/properties/webhook/properties/tls/required",keyword:"required",params:{missingProperty: "cert"},message:"must have required property '"+"cert"+"'",schema:schema31.properties.audit.properties.webhook.properties.tls.required,parentSchema:schema31.properties.audit.properties.webhook.properties.tls,data:data5};
+if(vErrors === null){
+vErrors = [err13];
+}
+else {
+vErrors.push(err13);
+}
+errors++;
+}
+if(data5.key === undefined){
+const err14 = {instancePath:instancePath+"/audit/webhook/tls",schemaPath:"#/properties/audit/properties/webhook/properties/tls/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'",schema:schema31.properties.audit.properties.webhook.properties.tls.required,parentSchema:schema31.properties.audit.properties.webhook.properties.tls,data:data5};
+if(vErrors === null){
+vErrors = [err14];
+}
+else {
+vErrors.push(err14);
+}
+errors++;
+}
+for(const key3 in data5){
+if(!((key3 === "cert") || (key3 === "key"))){
+const err15 = {instancePath:instancePath+"/audit/webhook/tls",schemaPath:"#/properties/audit/properties/webhook/properties/tls/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.audit.properties.webhook.properties.tls,data:data5};
+if(vErrors === null){
+vErrors = [err15];
+}
+else {
+vErrors.push(err15);
+}
+errors++;
+}
+}
+if(data5.cert !== undefined){
+let data6 = data5.cert;
+if(typeof data6 === "string"){
+if(!pattern4.test(data6)){
+const err16 = {instancePath:instancePath+"/audit/webhook/tls/cert",schemaPath:"#/properties/audit/properties/webhook/properties/tls/properties/cert/pattern",keyword:"pattern",params:{pattern: "^/"},message:"must match pattern \""+"^/"+"\"",schema:"^/",parentSchema:schema31.properties.audit.properties.webhook.properties.tls.properties.cert,data:data6};
+if(vErrors === null){
+vErrors = [err16];
+}
+else {
+vErrors.push(err16);
+}
+errors++;
+}
+}
+else {
+const err17 = {instancePath:instancePath+"/audit/webhook/tls/cert",schemaPath:"#/properties/audit/properties/webhook/properties/tls/properties/cert/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.audit.properties.webhook.properties.tls.properties.cert.type,parentSchema:schema31.properties.audit.properties.webhook.properties.tls.properties.cert,data:data6};
+if(vErrors === null){
+vErrors = [err17];
+}
+else {
+vErrors.push(err17);
+}
+errors++;
+}
+}
+if(data5.key !== undefined){
+let data7 = data5.key;
+if(typeof data7 === "string"){
+if(!pattern4.test(data7)){
+const err18 = {instancePath:instancePath+"/audit/webhook/tls/key",schemaPath:"#/properties/audit/properties/webhook/properties/tls/properties/key/pattern",keyword:"pattern",params:{pattern: "^/"},message:"must match pattern \""+"^/"+"\"",schema:"^/",parentSchema:schema31.properties.audit.properties.webhook.properties.tls.properties.key,data:data7};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+else {
+const err19 = {instancePath:instancePath+"/audit/webhook/tls/key",schemaPath:"#/properties/audit/properties/webhook/properties/tls/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.audit.properties.webhook.properties.tls.properties.key.type,parentSchema:schema31.properties.audit.properties.webhook.properties.tls.properties.key,data:data7};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+}
+else {
+const err20 = {instancePath:instancePath+"/audit/webhook/tls",schemaPath:"#/properties/audit/properties/webhook/properties/tls/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.audit.properties.webhook.properties.tls.type,parentSchema:schema31.properties.audit.properties.webhook.properties.tls,data:data5};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+if(data2.tokenFrom !== undefined){
+let data8 = data2.tokenFrom;
+if(typeof data8 === "string"){
+if(!pattern7.test(data8)){
+const err21 = {instancePath:instancePath+"/audit/webhook/tokenFrom",schemaPath:"#/properties/audit/properties/webhook/properties/tokenFrom/pattern",keyword:"pattern",params:{pattern: "^[A-Z_][A-Z0-9_]*$"},message:"must match pattern \""+"^[A-Z_][A-Z0-9_]*$"+"\"",schema:"^[A-Z_][A-Z0-9_]*$",parentSchema:schema31.properties.audit.properties.webhook.properties.tokenFrom,data:data8};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/audit/webhook/tokenFrom",schemaPath:"#/properties/audit/properties/webhook/properties/tokenFrom/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.audit.properties.webhook.properties.tokenFrom.type,parentSchema:schema31.properties.audit.properties.webhook.properties.tokenFrom,data:data8};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+}
+else {
+const err23 = {instancePath:instancePath+"/audit/webhook",schemaPath:"#/properties/audit/properties/webhook/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.audit.properties.webhook.type,parentSchema:schema31.properties.audit.properties.webhook,data:data2};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+}
+if(data0.cloudwatch !== undefined){
+let data9 = data0.cloudwatch;
+if(data9 && typeof data9 == "object" && !Array.isArray(data9)){
+if(data9.connection === undefined){
+const err24 = {instancePath:instancePath+"/audit/cloudwatch",schemaPath:"#/properties/audit/properties/cloudwatch/required",keyword:"required",params:{missingProperty: "connection"},message:"must have required property '"+"connection"+"'",schema:schema31.properties.audit.properties.cloudwatch.required,parentSchema:schema31.properties.audit.properties.cloudwatch,data:data9};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+if(data9.cluster === undefined){
+const err25 = {instancePath:instancePath+"/audit/cloudwatch",schemaPath:"#/properties/audit/properties/cloudwatch/required",keyword:"required",params:{missingProperty: "cluster"},message:"must have required property '"+"cluster"+"'",schema:schema31.properties.audit.properties.cloudwatch.required,parentSchema:schema31.properties.audit.properties.cloudwatch,data:data9};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+for(const key4 in data9){
+if(!(((key4 === "connection") || (key4 === "cluster")) || (key4 === "group"))){
+const err26 = {instancePath:instancePath+"/audit/cloudwatch",schemaPath:"#/properties/audit/properties/cloudwatch/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties",schema:false,parentSchema:schema31.properties.audit.properties.cloudwatch,data:data9};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+}
+if(data9.connection !== undefined){
+let data10 = data9.connection;
+if(typeof data10 === "string"){
+if(func1(data10) < 1){
+const err27 = {instancePath:instancePath+"/audit/cloudwatch/connection",schemaPath:"#/properties/audit/properties/cloudwatch/properties/connection/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.audit.properties.cloudwatch.properties.connection,data:data10};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+}
+else {
+const err28 = {instancePath:instancePath+"/audit/cloudwatch/connection",schemaPath:"#/properties/audit/properties/cloudwatch/properties/connection/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.audit.properties.cloudwatch.properties.connection.type,parentSchema:schema31.properties.audit.properties.cloudwatch.properties.connection,data:data10};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+}
+if(data9.cluster !== undefined){
+let data11 = data9.cluster;
+if(typeof data11 === "string"){
+if(func1(data11) < 1){
+const err29 = {instancePath:instancePath+"/audit/cloudwatch/cluster",schemaPath:"#/properties/audit/properties/cloudwatch/properties/cluster/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.audit.properties.cloudwatch.properties.cluster,data:data11};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+}
+else {
+const err30 = {instancePath:instancePath+"/audit/cloudwatch/cluster",schemaPath:"#/properties/audit/properties/cloudwatch/properties/cluster/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.audit.properties.cloudwatch.properties.cluster.type,parentSchema:schema31.properties.audit.properties.cloudwatch.properties.cluster,data:data11};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+}
+if(data9.group !== undefined){
+let data12 = data9.group;
+if(typeof data12 === "string"){
+if(func1(data12) < 1){
+const err31 = {instancePath:instancePath+"/audit/cloudwatch/group",schemaPath:"#/properties/audit/properties/cloudwatch/properties/group/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.audit.properties.cloudwatch.properties.group,data:data12};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+}
+else {
+const err32 = {instancePath:instancePath+"/audit/cloudwatch/group",schemaPath:"#/properties/audit/properties/cloudwatch/properties/group/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.audit.properties.cloudwatch.properties.group.type,parentSchema:schema31.properties.audit.properties.cloudwatch.properties.group,data:data12};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+}
+else {
+const err33 = {instancePath:instancePath+"/audit/cloudwatch",schemaPath:"#/properties/audit/properties/cloudwatch/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.audit.properties.cloudwatch.type,parentSchema:schema31.properties.audit.properties.cloudwatch,data:data9};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+}
+else {
+const err34 = {instancePath:instancePath+"/audit",schemaPath:"#/properties/audit/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.properties.audit.type,parentSchema:schema31.properties.audit,data:data0};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+if(data.auditOf !== undefined){
+let data13 = data.auditOf;
+if(typeof data13 === "string"){
+if(func1(data13) < 1){
+const err35 = {instancePath:instancePath+"/auditOf",schemaPath:"#/properties/auditOf/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.auditOf,data:data13};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+else {
+const err36 = {instancePath:instancePath+"/auditOf",schemaPath:"#/properties/auditOf/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.auditOf.type,parentSchema:schema31.properties.auditOf,data:data13};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+}
+if(data.kinds !== undefined){
+let data14 = data.kinds;
+if(Array.isArray(data14)){
+if(data14.length < 1){
+const err37 = {instancePath:instancePath+"/kinds",schemaPath:"#/properties/kinds/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema31.properties.kinds,data:data14};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+const len0 = data14.length;
+for(let i0=0; i0<len0; i0++){
+let data15 = data14[i0];
+if(typeof data15 === "string"){
+if(func1(data15) < 1){
+const err38 = {instancePath:instancePath+"/kinds/" + i0,schemaPath:"#/properties/kinds/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema31.properties.kinds.items,data:data15};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+}
+else {
+const err39 = {instancePath:instancePath+"/kinds/" + i0,schemaPath:"#/properties/kinds/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema31.properties.kinds.items.type,parentSchema:schema31.properties.kinds.items,data:data15};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+}
+}
+}
+else {
+const err40 = {instancePath:instancePath+"/kinds",schemaPath:"#/properties/kinds/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema31.properties.kinds.type,parentSchema:schema31.properties.kinds,data:data14};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+}
+}
+else {
+const err41 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema31.type,parentSchema:schema31,data};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
 }
 errors++;
 }

@@ -22,22 +22,23 @@ export function iamPolicy(binding: PlanBinding, connection: string): IamPolicy |
   const rights = awsRightsOn(binding, connection).map(({ right }) => right);
   const place = placeOf(binding.environment.connections[connection]?.with);
   if (rights.length === 0 || place === undefined) return undefined;
-  const grouped = new Map<string, { readonly resource: string; readonly condition: Readonly<Record<string, string>>; readonly actions: Set<string> }>();
+  const grouped = new Map<string, { readonly resource: string; readonly service: string; readonly condition: Readonly<Record<string, string>>; readonly actions: Set<string> }>();
   for (const { action, resource = '*', tagged } of rights) {
     const condition = conditionOf(action, tagged, place);
-    const key = JSON.stringify([resource, condition]);
-    const group = grouped.get(key) ?? { resource, condition, actions: new Set() };
+    const service = resource === '*' ? '' : (action.split(':')[0] ?? '');
+    const key = JSON.stringify([service, resource, condition]);
+    const group = grouped.get(key) ?? { resource, service, condition, actions: new Set() };
     grouped.set(key, group);
     group.actions.add(action);
   }
   const statements = [...grouped.values()].toSorted((a, b) => (a.resource < b.resource ? -1 : a.resource > b.resource ? 1 : 0));
   return {
     Version: '2012-10-17',
-    Statement: statements.map(({ resource, condition, actions }, index) => ({
+    Statement: statements.map(({ resource, service, condition, actions }, index) => ({
       Sid: `Muster${index + 1}`,
       Effect: 'Allow',
       Action: [...actions].toSorted(),
-      Resource: [resource === '*' ? '*' : arnOf(resource, place)],
+      Resource: [resource === '*' ? '*' : arnOf(service, resource, place)],
       Condition: { StringEquals: condition },
     })),
   };
@@ -51,10 +52,10 @@ function conditionOf(action: string, tagged: AwsRight['tagged'], { region, tag }
 }
 
 /** A snapshot's ARN names no account. */
-function arnOf(resource: string, { account, region }: Place): string {
+function arnOf(service: string, resource: string, { account, region }: Place): string {
   if (resource.startsWith('arn:')) return resource;
   const partition = region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
-  return `arn:${partition}:ec2:${region}:${resource.startsWith('snapshot/') ? '' : account}:${resource}`;
+  return `arn:${partition}:${service}:${region}:${resource.startsWith('snapshot/') ? '' : account}:${resource}`;
 }
 
 function placeOf(given: Readonly<Record<string, unknown>> | undefined): Place | undefined {

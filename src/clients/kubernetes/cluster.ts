@@ -6,7 +6,7 @@ import { listAll, listPages } from './lists.js';
 import { objectOf } from './objects.js';
 import { Place } from './place.js';
 import type { Collection, KubernetesCluster, KubernetesObject, Manifest, PatchOptions, ReadOptions, Reference, WriteOptions } from './port.js';
-import { denied } from './review.js';
+import { denied, leaveMark } from './review.js';
 import type { Session } from './session.js';
 import { watchObjects } from './watch.js';
 
@@ -136,6 +136,7 @@ export function clusterOf(session: Session): KubernetesCluster {
       const place = await placeOf({ kind: 'Pod', apiVersion: 'v1', ...namespaceOf({ metadata: pod }) });
       return session.text(place.request({ method: 'GET', name: pod.name, subresource: 'log', query: { container, previous, tailLines, sinceSeconds }, accept: '*/*', effect: 'read', repeatable: true, verb: 'read the log of' }));
     },
+    leaveMark: (auditId) => leaveMark(session, auditId),
     denied: (questions) => denied(session, questions),
   };
 }

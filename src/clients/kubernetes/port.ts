@@ -227,6 +227,8 @@ export interface KubernetesCluster extends ClusterIdentity {
   /** Of a pod. StepError `k8s-exec-failed` when the node cannot run it. */
   exec(pod: { readonly namespace?: string; readonly name: string }, argv: readonly string[], options: ExecOptions, signal: AbortSignal): Promise<ExecResult>;
   logs(pod: { readonly namespace?: string; readonly name: string }, options?: LogOptions): Promise<string>;
+  /** Asks for nothing that everyone may not ask, so that the server's audit log holds a request with this auditID. */
+  leaveMark(auditId: string): Promise<void>;
   /** What of these the caller may not do (SelfSubjectAccessReview), with the server's reason. */
   denied(questions: readonly AccessQuestion[]): Promise<readonly { readonly question: AccessQuestion; readonly reason: string }[]>;
 }

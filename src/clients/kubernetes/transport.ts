@@ -16,6 +16,8 @@ export interface Call {
   readonly accept?: string;
   /** The run that calls: audit logs tell it from others by it. */
   readonly runId?: string;
+  /** Of the event in the server's audit log; default: the server chooses. */
+  readonly auditId?: string;
 }
 
 /** The server could not be asked. `sent`: the request may have arrived, so that nobody knows whether it was done. */
@@ -67,7 +69,7 @@ export class Login {
     const options: RequestOptions = {
       method: call.method,
       agent,
-      headers: { ...headers, accept: call.accept ?? 'application/json', 'user-agent': call.runId === undefined ? 'muster' : `muster/${call.runId}`, ...(body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json', 'content-length': body.length }) },
+      headers: { ...headers, accept: call.accept ?? 'application/json', 'user-agent': call.runId === undefined ? 'muster' : `muster/${call.runId}`, ...(call.auditId === undefined ? {} : { 'audit-id': call.auditId }), ...(body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json', 'content-length': body.length }) },
     };
     return new Promise((resolve, reject) => {
       let connected = false;

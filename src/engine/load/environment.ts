@@ -1,7 +1,7 @@
 import type { CatalogEntry } from '../registry.js';
 import { validator } from '../validators.js';
 import { didYouMean } from './nearest.js';
-import { listed, type Report } from './report.js';
+import { listed, type Pointer, type Report } from './report.js';
 import { reportSchema } from './schema-errors.js';
 import { isMapping, list, mapping, text, type Mapping } from './shape.js';
 import { refuseTemplates } from './templates.js';
@@ -50,7 +50,10 @@ export function checkEnvironment(value: unknown, catalog: ReadonlyMap<string, Ca
       report.add(pointer, { message: 'an existing endpoint needs its address', expected: 'host and port, or a connection in `to`, whose address it then is', found: host === undefined ? (port === undefined ? 'neither' : 'port only') : 'host only' }, 'key');
     }
   }
-  checkWatch(mapping(value['watch']), catalog, report);
+  checkWatch(mapping(value['watch']), catalog, report, (name, kind, at) => {
+    const fitting = names.filter((each) => provides(mapping(connections[each]), kind));
+    if (!fitting.includes(name)) report.add(at, unknown(name, fitting, `a connection of kind ${kind}`));
+  });
   const { required, allowedSigners } = mapping(value['approvals']);
   if (typeof required === 'number' && required > 0 && allowedSigners === undefined) {
     report.add(['approvals'], { message: 'approvals are demanded, and nothing says whose signatures count', expected: '"allowedSigners": a file as ssh-keygen(1) describes it', found: 'nothing' }, 'key');
@@ -63,7 +66,7 @@ export function checkEnvironment(value: unknown, catalog: ReadonlyMap<string, Ca
 }
 
 /** `watch` names watchers by their system: `postgres` is the type `postgres.changes`. */
-function checkWatch(watch: Mapping, catalog: ReadonlyMap<string, CatalogEntry>, report: Report): void {
+function checkWatch(watch: Mapping, catalog: ReadonlyMap<string, CatalogEntry>, report: Report, checkConnection: (name: string, kind: string, pointer: Pointer) => void): void {
   const known = new Map([...catalog.values()].filter(({ role }) => role === 'watcher').map((entry) => [entry.type.replace(/\.changes$/, ''), entry]));
   const named = ['required', 'advisory'].flatMap((kind) => list(watch[kind]).map((name, index) => ({ name: text(name), pointer: ['watch', kind, index] })));
   for (const { name, pointer } of named) {
@@ -73,6 +76,12 @@ function checkWatch(watch: Mapping, catalog: ReadonlyMap<string, CatalogEntry>, 
   for (const name of Object.keys(inputs)) {
     const entry = known.get(name);
     if (entry === undefined || !named.some((each) => each.name === name)) report.add(['watch', 'with', name], { message: `no watcher "${name}" is named here`, expected: 'a watcher under `required` or `advisory`', found: `"${name}"` }, 'key');
-    else checkWith({ with: inputs[name] }, entry, ['watch', 'with', name], report);
+    else {
+      const at = ['watch', 'with', name];
+      checkWith({ with: inputs[name] }, entry, at, report, at);
+      eachReference({ with: inputs[name] }, entry, at, (other, { to, kind = '*' }, where) => {
+        if (to === 'connection') checkConnection(other, kind, where);
+      }, at);
+    }
   }
 }

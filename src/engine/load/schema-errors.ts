@@ -83,8 +83,13 @@ function wrongValue(error: ValidationError, pointer: Pointer): Finding {
     case 'exclusiveMinimum':
     case 'exclusiveMaximum':
       return { message: `${name} must be ${param('comparison')} ${param('limit')}`, expected: `a number ${param('comparison')} ${param('limit')}`, found };
-    case 'minItems':
     case 'minProperties':
+    case 'maxProperties': {
+      const known = Object.keys(shape.properties ?? {});
+      if (known.length > 0 && param('limit') === '1') return { message: `${name} must hold exactly one of ${listed(known)}`, expected: `one of ${listed(known)}`, found };
+      return { message: `${name} must not be ${error.keyword === 'maxProperties' ? `longer than ${param('limit')}` : 'empty'}`, expected: `at ${error.keyword === 'maxProperties' ? 'most' : 'least'} ${param('limit')}`, found };
+    }
+    case 'minItems':
     case 'minLength':
       return { message: `${name} must not be ${param('limit') === '1' ? 'empty' : `shorter than ${param('limit')}`}`, expected: `at least ${param('limit')}`, found };
     default:

@@ -26,9 +26,8 @@ const where: Readonly<Record<CatalogEntry['role'], string>> = {
   watcher: 'watchers stand under `watch:` of an environment',
 };
 
-/** Checks `with` against the type's schema: in its template-tolerant form, or strictly for provisioners. */
-export function checkWith(holder: Mapping, entry: CatalogEntry, pointer: Pointer, report: Report): void {
-  const at = [...pointer, 'with'];
+/** Checks `with` against the type's schema: in its template-tolerant form, or strictly for provisioners and watchers. `at`: where it stands. */
+export function checkWith(holder: Mapping, entry: CatalogEntry, pointer: Pointer, report: Report, at: Pointer = [...pointer, 'with']): void {
   if (report.isBroken(at) || report.has(at)) return;
   const validate = validator(entry.role === 'provisioner' ? `provision/${entry.type}.strict` : entry.role === 'watcher' ? `watch/${entry.type}.strict` : `steps/${entry.type}.tolerant`);
   const absent = holder['with'] === undefined;
@@ -39,10 +38,10 @@ export function checkWith(holder: Mapping, entry: CatalogEntry, pointer: Pointer
 }
 
 /** Calls `visit` for every name in `with` that an annotation says refers to something (`x-connection` and the like). */
-export function eachReference(holder: Mapping, entry: CatalogEntry, pointer: Pointer, visit: (name: string, to: InputReference, pointer: Pointer) => void): void {
+export function eachReference(holder: Mapping, entry: CatalogEntry, pointer: Pointer, visit: (name: string, to: InputReference, pointer: Pointer) => void, at: Pointer = [...pointer, 'with']): void {
   for (const reference of entry.references) {
-    eachAt(holder['with'], reference.at.split('.'), [...pointer, 'with'], (name, at) => {
-      if (!name.includes('{{')) visit(name, reference, at);
+    eachAt(holder['with'], reference.at.split('.'), at, (name, where) => {
+      if (!name.includes('{{')) visit(name, reference, where);
     });
   }
 }

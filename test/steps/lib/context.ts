@@ -1,3 +1,4 @@
+import { auditPort } from '../../../src/clients/audit/adapter.js';
 import { awsPort } from '../../../src/clients/aws/adapter.js';
 import { awsShared } from '../../../src/clients/aws/shared.js';
 import { ec2Port } from '../../../src/clients/ec2/adapter.js';
@@ -43,6 +44,7 @@ export function realPorts({ scope = scopeFor(), world = new LiveWorld(), endpoin
     kubernetes: kubernetesPort(scope, world, kubernetesShared()),
     operator: operatorPort(undefined, answers),
     git: gitPort,
+    audit: auditPort(scope, world, aws, { add: () => undefined }),
     aws: awsPort(scope, world, aws),
     ec2: ec2Port(scope, world, aws),
     infrastructure: infrastructurePort(scope, world, infrastructureShared(), processPort(scope)),

@@ -1,115 +1,77 @@
-import { open, stat } from 'node:fs/promises';
-import type { Observation, WatchContext } from '../../../engine/define-watcher.js';
-import { messageOf } from '../../../engine/errors.js';
+import type { AuditEvent } from '../../../clients/audit/port.js';
+import type { Observation } from '../../../engine/define-watcher.js';
 import { planned } from './declare.js';
 
-/** The part of audit.k8s.io/v1 Event that is read. */
-interface AuditEvent {
-  readonly stage?: string;
-  readonly verb?: string;
-  readonly requestURI?: string;
-  readonly user?: { readonly username?: string };
-  readonly impersonatedUser?: { readonly username?: string };
-  readonly userAgent?: string;
-  readonly objectRef?: { readonly resource?: string; readonly namespace?: string; readonly name?: string; readonly apiGroup?: string; readonly subresource?: string };
-  readonly responseStatus?: { readonly code?: number };
-  readonly requestReceivedTimestamp?: string;
-}
-
-export interface AuditPlace {
+/** What of a cluster is watched by one connection. */
+export interface AuditedPlace {
   readonly system: string;
   readonly scope: Observation['scope'];
   readonly namespaces: readonly string[];
-  /** Is that cluster-scoped object in the boundary? */
+  /** Is that cluster-scoped object in the boundary? `resource`: plural with its group. */
   readonly isNamed: (resource: string, name: string) => boolean;
+}
+
+/** What an audit event tells. `explains`: the objects that it removed, or altered. */
+export interface Told {
+  readonly observation: Observation;
+  readonly explains: { readonly object: string; readonly removed: boolean };
 }
 
 const writes = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 /** They reach into a pod and leave no trace in its object. */
 const sessions = new Set(['exec', 'attach', 'portforward', 'proxy']);
-const pieceBytes = 1 << 20;
-
-/** The audit log of an API server as it writes it (--audit-log-path), one event a line. Tells of each change who made it, to the microsecond. */
-export class AuditLog {
-  #at = 0;
-  #rest = '';
-  /** Objects of which it told a change. */
-  readonly told = new Set<string>();
-
-  constructor(private readonly file: string, private readonly place: AuditPlace, private readonly ctx: WatchContext) {}
-
-  async begin(): Promise<void> {
-    this.#at = (await stat(this.file)).size;
-  }
-
-  /** What was written since the last look. */
-  async look(): Promise<readonly Observation[]> {
-    const found: Observation[] = [];
-    try {
-      const handle = await open(this.file);
-      try {
-        const { size } = await handle.stat();
-        if (size < this.#at) {
-          this.ctx.gap(`the audit log ${this.file} was cut or begun anew, so that some of it was not read`);
-          this.#at = 0;
-          this.#rest = '';
-        }
-        const piece = Buffer.alloc(pieceBytes);
-        while (this.#at < size) {
-          const { bytesRead } = await handle.read(piece, 0, Math.min(pieceBytes, size - this.#at), this.#at);
-          if (bytesRead === 0) break;
-          this.#at += bytesRead;
-          const lines = `${this.#rest}${piece.toString('latin1', 0, bytesRead)}`.split('\n');
-          this.#rest = lines.pop() ?? '';
-          for (const line of lines) found.push(...this.#read(Buffer.from(line, 'latin1').toString('utf8')));
-        }
-      } finally {
-        await handle.close();
-      }
-    } catch (error) {
-      this.ctx.gap(`the audit log ${this.file} could not be read: ${messageOf(error)}`);
-    }
-    return found;
-  }
-
-  #read(line: string): Observation[] {
-    if (line.trim() === '') return [];
-    let event: AuditEvent;
-    try {
-      event = JSON.parse(line) as AuditEvent;
-    } catch {
-      this.ctx.gap(`a line of the audit log ${this.file} is no JSON`);
-      return [];
-    }
-    const { stage, verb = '', requestURI = '', objectRef, responseStatus, userAgent = '', requestReceivedTimestamp } = event;
-    const session = sessions.has(objectRef?.subresource ?? '');
-    // A session's answer begins when it does; anything else is told once, when it is done.
-    const isMeant = session ? stage === 'ResponseStarted' || stage === 'ResponseComplete' : stage === 'ResponseComplete' && writes.has(verb);
-    if (!isMeant || objectRef === undefined || !this.#isInside(objectRef)) return [];
-    if ((responseStatus?.code ?? 0) >= 400 || /[?&]dryRun=All/.test(requestURI)) return [];
-    const { resource = '', apiGroup = '', namespace, name, subresource } = objectRef;
-    const user = event.impersonatedUser?.username === undefined ? event.user?.username : `${event.user?.username ?? '?'} as ${event.impersonatedUser.username}`;
-    const manager = /[?&]fieldManager=([^&]*)/.exec(requestURI)?.[1];
-    const object = planned({ kind: apiGroup === '' ? resource : `${resource}.${apiGroup}`, namespace, name });
-    this.told.add(object);
-    return [
-      {
-        system: this.place.system,
-        object,
-        actor: `${user ?? 'unknown'} (${(userAgent.split(' ')[0] ?? '').slice(0, 80)})`,
-        change: `${session ? (subresource ?? '') : verb}${!session && subresource !== undefined ? ` ${subresource}` : ''}${manager === undefined ? '' : ` as ${decodeURIComponent(manager)}`}`,
-        ...(requestReceivedTimestamp === undefined ? {} : { at: requestReceivedTimestamp }),
-        proof: userAgent.startsWith(`muster/${this.ctx.runId}`) ? 'ours' : 'another',
-        scope: this.place.scope,
-      },
-    ];
-  }
-
-  #isInside({ resource = '', namespace, name = '' }: NonNullable<AuditEvent['objectRef']>): boolean {
-    if (ignored.has(resource)) return false;
-    return namespace === undefined || namespace === '' ? this.place.isNamed(resource, name) : this.place.namespaces.includes(namespace);
-  }
-}
 
 /** Records of what happened elsewhere, and reviews that change nothing. */
 export const ignored = new Set(['events', 'tokenreviews', 'subjectaccessreviews', 'selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'localsubjectaccessreviews']);
+
+/** What was done to what is watched: neither what was refused or only tried, nor what was read. */
+export function toldBy(event: AuditEvent, place: AuditedPlace, runId: string): Told | undefined {
+  const { stage, verb = '', requestURI = '', objectRef, responseStatus, userAgent = '', requestReceivedTimestamp } = event;
+  const session = sessions.has(objectRef?.subresource ?? '');
+  // A session's answer begins when it does; anything else is told once, when it is done.
+  const isMeant = session ? stage === 'ResponseStarted' || stage === 'ResponseComplete' : stage === 'ResponseComplete' && writes.has(verb);
+  if (!isMeant || objectRef === undefined || !isInside(objectRef, place)) return undefined;
+  if ((responseStatus?.code ?? 0) >= 400 || /[?&]dryRun=All/.test(requestURI)) return undefined;
+  const { subresource } = objectRef;
+  const manager = /[?&]fieldManager=([^&]*)/.exec(requestURI)?.[1];
+  const object = objectOf(objectRef);
+  return {
+    observation: {
+      system: place.system,
+      object,
+      actor: `${userOf(event)} (${(userAgent.split(' ')[0] ?? '').slice(0, 80)})`,
+      change: `${session ? (subresource ?? '') : verb}${!session && subresource !== undefined ? ` ${subresource}` : ''}${manager === undefined ? '' : ` as ${decoded(manager)}`}`,
+      ...(requestReceivedTimestamp === undefined ? {} : { at: requestReceivedTimestamp }),
+      proof: userAgent.startsWith(`muster/${runId}`) ? 'ours' : 'another',
+      scope: place.scope,
+    },
+    explains: { object, removed: verb === 'delete' || verb === 'deletecollection' || subresource === 'eviction' },
+  };
+}
+
+/** The object that stands for all of its kind beside it: what a `deletecollection` names. */
+export function collectionOf(object: string): string {
+  return object.replace(/(^\S+ (?:[^/]*\/)?).*$/s, '$1*');
+}
+
+function isInside({ resource = '', apiGroup = '', namespace = '', name = '' }: NonNullable<AuditEvent['objectRef']>, { namespaces, isNamed }: AuditedPlace): boolean {
+  if (ignored.has(resource)) return false;
+  return namespace === '' ? isNamed(apiGroup === '' ? resource : `${resource}.${apiGroup}`, name) : namespaces.includes(namespace);
+}
+
+function objectOf({ resource = '', apiGroup = '', namespace = '', name = '' }: NonNullable<AuditEvent['objectRef']>): string {
+  return planned({ kind: apiGroup === '' ? resource : `${resource}.${apiGroup}`, ...(namespace === '' ? {} : { namespace }), ...(name === '' ? {} : { name }) });
+}
+
+function userOf({ user, impersonatedUser }: AuditEvent): string {
+  return impersonatedUser?.username === undefined ? (user?.username ?? 'unknown') : `${user?.username ?? '?'} as ${impersonatedUser.username}`;
+}
+
+/** A query that is no proper one is shown as it came. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -4,13 +4,9 @@ import type { Observation, WatchContext } from '../../../engine/define-watcher.j
 import { messageOf, StepError } from '../../../engine/errors.js';
 import { kubernetesBoundary, namesObject, type KubernetesBoundary } from '../../../engine/guard/kubernetes.js';
 import type { WorldConnection } from '../../../engine/world.js';
-import { AuditLog, ignored } from './watch-audit.js';
-import { WatchedPlace, type Objects } from './watch-place.js';
-
-export interface ClusterInput {
-  readonly audit?: string;
-  readonly kinds?: readonly string[];
-}
+import { ignored, type AuditedPlace } from './watch-audit.js';
+import { isRemoval, WatchedPlace, type Objects } from './watch-place.js';
+import type { AuditTrail } from './watch-trail.js';
 
 /** All of the boundary that lies in the cluster of one connection. */
 export class WatchedCluster {
@@ -18,24 +14,37 @@ export class WatchedCluster {
   readonly #boundary: readonly KubernetesBoundary[];
   readonly #system: string;
   readonly #scope: Observation['scope'];
-  readonly #audit: AuditLog | undefined;
+  #trail: AuditTrail | undefined;
   /** Changes of which the API says nobody: an audit log may explain them. */
   readonly #unexplained: Observation[] = [];
   #places: readonly WatchedPlace[] = [];
 
-  constructor(name: string, { role, details }: WorldConnection, private readonly input: ClusterInput, private readonly ctx: WatchContext) {
+  constructor(readonly name: string, { role, details }: WorldConnection, private readonly kinds: readonly string[] | undefined, private readonly ctx: WatchContext) {
     const { context, uid } = details as unknown as KubernetesDetails;
     this.#cluster = ctx.ports.kubernetes.cluster(name);
     this.#boundary = kubernetesBoundary(ctx.boundary['kubernetes']).filter((entry) => entry.context === context && (entry.uid === undefined || entry.uid === uid));
     this.#system = `kubernetes:${name}`;
     this.#scope = role === 'production' ? 'elsewhere' : 'recovery-path';
-    const namespaces = this.#namespaces();
-    this.#audit = input.audit === undefined ? undefined : new AuditLog(input.audit, { system: this.#system, scope: this.#scope, namespaces, isNamed: (resource, object) => this.#isNamed(resource, object) }, ctx);
   }
 
-  async begin(signal: AbortSignal): Promise<void> {
-    if (this.#audit === undefined) this.ctx.unseen('kubectl exec, attach and port-forward, and who deleted or scaled something: no audit source is named');
-    await this.#audit?.begin();
+  get cluster(): KubernetesCluster {
+    return this.#cluster;
+  }
+
+  /** What is watched here, for whoever reads the audit events of this cluster. */
+  get audited(): AuditedPlace {
+    return { system: this.#system, scope: this.#scope, namespaces: this.#namespaces(), isNamed: (resource, object) => this.#isNamed(resource, object) };
+  }
+
+  /** Plurals, without their groups, of the cluster-scoped kinds of the boundary. */
+  get clusterScoped(): readonly string[] {
+    return [...new Set(this.#entries().map((entry) => entry.split(/[/.]/)[0] ?? ''))];
+  }
+
+  /** `trail`: explains what the API says of nobody. */
+  async begin(trail: AuditTrail | undefined, signal: AbortSignal): Promise<void> {
+    this.#trail = trail;
+    if (trail === undefined) this.ctx.unseen(`${this.name}: kubectl exec, attach and port-forward, and who deleted or scaled something: no audit source is named`);
     const { resources, unavailable } = await this.#cluster.resources();
     for (const group of unavailable) this.ctx.unseen(`kinds of the API group ${group}, which did not answer`);
     const objects: Objects = new Map();
@@ -44,11 +53,16 @@ export class WatchedCluster {
     this.#places = begun.flat();
   }
 
-  async end(): Promise<number> {
+  async compare(): Promise<number> {
     for (const place of this.#places) await place.compare();
-    for (const observation of (await this.#audit?.look()) ?? []) this.ctx.observed(observation);
-    for (const observation of this.#unexplained) if (this.#audit?.told.has(observation.object) !== true) this.ctx.observed(observation);
     return this.#places.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** After the trail has told what it holds. */
+  tellUnexplained(): void {
+    for (const observation of this.#unexplained.splice(0)) {
+      if (this.#trail?.explains(this.#system, observation.object, isRemoval(observation.change)) !== true) this.ctx.observed(observation);
+    }
   }
 
   async ended(): Promise<void> {
@@ -74,16 +88,17 @@ export class WatchedCluster {
       what: `${resource.plural}${namespace === undefined ? '' : ` in ${namespace}`}`,
     });
     if (resource.namespaced) return this.#namespaces().map((namespace) => place(namespace, () => true));
-    return this.#entries().some((entry) => entry === resource.plural || entry.startsWith(`${resource.plural}/`)) ? [place(undefined, (name) => this.#isNamed(resource.plural, name))] : [];
+    const qualified = resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`;
+    return this.#entries().some((entry) => entry === qualified || entry.startsWith(`${qualified}/`)) ? [place(undefined, (name) => this.#isNamed(qualified, name))] : [];
   }
 
   #observed(observation: Observation): void {
-    if (observation.actor === null && this.#audit !== undefined) this.#unexplained.push(observation);
+    if (observation.actor === null && this.#trail !== undefined) this.#unexplained.push(observation);
     else this.ctx.observed(observation);
   }
 
   #isWatched({ plural, verbs }: Resource): boolean {
-    return verbs.includes('list') && verbs.includes('watch') && !ignored.has(plural) && (this.input.kinds?.includes(plural) ?? true);
+    return verbs.includes('list') && verbs.includes('watch') && !ignored.has(plural) && (this.kinds?.includes(plural) ?? true);
   }
 
   #isNamed(resource: string, name: string): boolean {

@@ -9,6 +9,7 @@ import { changedPaths, inWordsOf } from './watch-paths.js';
 /** Within this time after a step its own change may still be on its way to us. */
 const deliveryMs = 1_000;
 const ourManager = 'muster';
+const removals = { marked: 'marked for deletion', gone: 'deleted' } as const;
 
 /** Every object that is watched, by uid: controllers are found by what they own. */
 export type Objects = Map<string, KubernetesObject>;
@@ -97,7 +98,7 @@ export class WatchedPlace {
     this.#remember(object);
     if (object.metadata.deletionTimestamp !== undefined && before?.metadata.deletionTimestamp === undefined) {
       this.#leaving.add(uid);
-      this.#leaves(object, 'marked for deletion', since);
+      this.#leaves(object, removals.marked, since);
       return;
     }
     const paths = before === undefined ? [] : changedPaths(before, object);
@@ -116,7 +117,7 @@ export class WatchedPlace {
   #deleted(object: KubernetesObject, since?: string): void {
     const uid = object.metadata.uid ?? '';
     if (!this.#uids.delete(uid)) return;
-    if (!this.#leaving.delete(uid)) this.#leaves(object, 'deleted', since);
+    if (!this.#leaving.delete(uid)) this.#leaves(object, removals.gone, since);
     this.place.objects.delete(uid);
   }
 
@@ -165,6 +166,11 @@ export class WatchedPlace {
     const { resource, namespace } = this.place;
     return `${resource.plural}${resource.group === '' ? '' : `.${resource.group}`}${namespace === undefined ? '' : ` in ${namespace}`}`;
   }
+}
+
+/** Is it a deletion that this says of an object? */
+export function isRemoval(change: string): boolean {
+  return change === removals.marked || change === removals.gone;
 }
 
 /** What is in a secret is not read. */
