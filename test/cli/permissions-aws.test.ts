@@ -65,6 +65,15 @@ suite('the IAM policy that is printed for a drill', () => {
     expect(await volumeIds(admin)).toEqual(before);
   });
 
+  it('asks for the log group alone, where the cluster is audited there', async () => {
+    const kubernetes = { kind: 'kubernetes', role: 'target', provision: 'kubeconfig', with: { context: 'staging', namespace: 'shop' } };
+    const watch = { required: ['k8s'], with: { k8s: { audit: { cloudwatch: { connection: 'aws', cluster: 'shop' } } } } };
+    await writeFile(join(folder, 'audited.yaml'), JSON.stringify({ ...environment, connections: { ...environment.connections, cluster: kubernetes }, watch }));
+    const { stdout } = await muster(folder, ['permissions', 'runbook.yaml', '--env', 'audited.yaml', '--only', 'aws']);
+    const { Statement } = JSON.parse(stdout) as IamPolicy;
+    expect(Statement.find(({ Action }) => Action.includes('logs:FilterLogEvents'))).toEqual({ Sid: expect.any(String), Effect: 'Allow', Action: ['logs:FilterLogEvents'], Resource: [`arn:aws:logs:${region}:${account}:log-group:/aws/eks/shop/cluster:*`], Condition: { StringEquals: { 'aws:RequestedRegion': region } } });
+  });
+
   it.each(checked)('with %s missing is refused before anything is touched, and that is named', async (action) => {
     const before = await volumeIds(admin);
     const { code, stderr } = await muster(folder, ['run', ...documents, '--evidence-dir', 'evidence'], as(action));

@@ -9,6 +9,7 @@ export interface AwsRequest {
   readonly form: URLSearchParams;
   /** The header X-Amz-Target, where the protocol is JSON; else ''. */
   readonly target: string;
+  readonly body: string;
 }
 
 export interface AwsAnswer {
@@ -47,7 +48,7 @@ export async function startAwsProxy(target: string): Promise<AwsProxy> {
       const form = new URLSearchParams(body.toString());
       const action = form.get('Action') ?? '';
       if (action !== '') seen.push(action);
-      const instead = await how?.({ action, form, target: String(incoming.headers['x-amz-target'] ?? '') }, () => ask(incoming, body));
+      const instead = await how?.({ action, form, target: String(incoming.headers['x-amz-target'] ?? ''), body: body.toString() }, () => ask(incoming, body));
       const { status, body: text, type } = instead === undefined ? await ask(incoming, body) : { type: 'text/xml', ...instead };
       outgoing.writeHead(status, { 'content-type': type }).end(text);
     };

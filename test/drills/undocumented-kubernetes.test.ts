@@ -52,6 +52,7 @@ describeKubernetes('what others do to the objects of a drill', () => {
     ['annotates', () => alice('PATCH', `${apps()}/deployments/web?fieldManager=kubectl-annotate`, { metadata: { annotations: { by: 'hand' } } }), /deployment \S+\/web: changed metadata\.annotations\.by by kubectl-annotate/],
     ['edits', () => alice('PATCH', `${core()}/configmaps/prices?fieldManager=kubectl-edit`, { data: { bread: '2' } }), /configmap \S+\/prices: changed data\.bread by kubectl-edit/],
     ['scales', () => alice('PATCH', `${apps()}/deployments/web/scale?fieldManager=kubectl`, { spec: { replicas: 4 } }), /deployment \S+\/web: changed spec\.replicas/],
+    ['patches', () => alice('PATCH', `${apps()}/deployments/web?fieldManager=kubectl-patch`, { spec: { revisionHistoryLimit: 7 } }), /deployment \S+\/web: changed spec\.revisionHistoryLimit by kubectl-patch/],
     ['deletes', () => alice('DELETE', `${core()}/configmaps/prices`), /configmap \S+\/prices: deleted/],
   ] as const)('somebody %s: undocumented-change, by name', async (_, work, detail) => {
     const judged = await shop.drill('pod-failure', { ...watching(), beside: whileItRuns(work) });
@@ -60,19 +61,4 @@ describeKubernetes('what others do to the objects of a drill', () => {
     expect(undocumented.join('\n')).toMatch(detail);
     await shop.patch({ spec: { replicas: 3 } });
   });
-
-  test('an audit log names who it was, and a drill that nobody helped passes with it', async (context) => {
-    if (cluster.own === null) return context.skip();
-    const audit = cluster.own.auditLog;
-    const alone = await shop.drill('pod-failure', watching({ audit }));
-    expect(alone.drill.reasons).toEqual([]);
-    expect(alone.drill.notProved.join('\n')).not.toContain('kubectl exec');
-    expect(alone.of('watch.observed').some(({ data }) => data.ours && data.actor?.includes(`(muster/${alone.runId})`) === true)).toBe(true);
-
-    const helped = await shop.drill('pod-failure', { ...watching({ audit }), beside: whileItRuns(async () => alice('DELETE', `${core()}/pods/${(await anyPod()) ?? ''}`)) });
-    const undocumented = helped.drill.reasons.filter(({ code }) => code === 'undocumented-change').map((reason) => reason.detail);
-    expect(undocumented.join('\n')).toMatch(/pod \S+\/web-\S+: delete by alice/);
-  });
-
-  const anyPod = async () => (await cluster.request('GET', `${core()}/pods`)).items?.[0]?.metadata.name;
 });

@@ -15,6 +15,7 @@ const Event = Type.Object({
   impersonatedUser: User,
   userAgent: Text,
   objectRef: Type.Optional(Type.Object({ resource: Text, namespace: Text, name: Text, apiGroup: Text, subresource: Text })),
+  requestObject: Type.Optional(Type.Unknown()),
   responseStatus: Type.Optional(Type.Object({ code: Type.Optional(Type.Number()) })),
   requestReceivedTimestamp: Text,
   stageTimestamp: Text,

@@ -9,6 +9,8 @@ export interface AuditEvent {
   readonly impersonatedUser?: { readonly username?: string };
   readonly userAgent?: string;
   readonly objectRef?: { readonly resource?: string; readonly namespace?: string; readonly name?: string; readonly apiGroup?: string; readonly subresource?: string };
+  /** Options of a deletion, or whatever else was sent; not every policy has it audited. */
+  readonly requestObject?: unknown;
   readonly responseStatus?: { readonly code?: number };
   /** UTC to the microsecond, by the API server's clock; so is `stageTimestamp`. */
   readonly requestReceivedTimestamp?: string;

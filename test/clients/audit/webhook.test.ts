@@ -30,10 +30,10 @@ async function listening(more: Partial<WebhookPlace> = {}, mostBytes?: number): 
 }
 
 /** The status of the answer. */
-function post(port: number, body: string, options: RequestOptions & { readonly ca?: Buffer } = {}): Promise<number> {
+function post(port: number, body: string, { headers = {}, ...options }: Omit<RequestOptions, 'headers'> & { readonly ca?: Buffer; readonly headers?: Readonly<Record<string, string>> } = {}): Promise<number> {
   return new Promise((resolve, reject) => {
     const send = options.ca === undefined ? httpRequest : httpsRequest;
-    const request = send({ host: '127.0.0.1', port, method: 'POST', path: '/audit?timeout=30s', agent: false, ...options, headers: { 'content-type': 'application/json', ...options.headers } }, (response) => {
+    const request = send({ host: '127.0.0.1', port, method: 'POST', path: '/audit?timeout=30s', agent: false, ...options, headers: { 'content-type': 'application/json', ...headers } }, (response) => {
       response.resume().once('end', () => resolve(response.statusCode ?? 0));
     });
     request.once('error', reject).end(body);

@@ -26,6 +26,8 @@ it.each<[string, AuditEvent, readonly [object: string, change: string, actor: st
 it.each<[string, AuditEvent]>([
   ['was refused', { objectRef: deployment, responseStatus: { code: 403 } }],
   ['was only tried', { objectRef: deployment, requestURI: '/apis/apps/v1/namespaces/shop/deployments/web?dryRun=All' }],
+  ['was only tried, as the sent options say', { verb: 'delete', objectRef: pod, requestObject: { kind: 'DeleteOptions', dryRun: ['All'] } }],
+  ['was an eviction that was only tried', { verb: 'create', objectRef: { ...pod, subresource: 'eviction' }, requestObject: { kind: 'Eviction', deleteOptions: { dryRun: ['All'] } } }],
   ['only read', { verb: 'get', objectRef: pod }],
   ['only began', { stage: 'RequestReceived', objectRef: deployment }],
   ['lies in another namespace', { objectRef: { ...pod, namespace: 'other' } }],

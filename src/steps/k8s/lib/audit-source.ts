@@ -45,7 +45,7 @@ export function auditRights(audit: AuditInput | undefined): Permission[] {
   if (audit?.file !== undefined) return [{ system: 'path', path: audit.file, access: 'read' }];
   if (audit?.cloudwatch === undefined) return [];
   const { connection } = audit.cloudwatch;
-  return [{ system: 'aws', connection, action: 'sts:GetCallerIdentity' }, { system: 'aws', connection, action: 'logs:FilterLogEvents', resource: `log-group:${groupOf(audit.cloudwatch)}:*` }];
+  return [{ system: 'aws', connection, action: 'logs:FilterLogEvents', resource: `log-group:${groupOf(audit.cloudwatch)}:*` }];
 }
 
 /** For the plan. */

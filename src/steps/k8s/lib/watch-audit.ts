@@ -31,7 +31,7 @@ export function toldBy(event: AuditEvent, place: AuditedPlace, runId: string): T
   // A session's answer begins when it does; anything else is told once, when it is done.
   const isMeant = session ? stage === 'ResponseStarted' || stage === 'ResponseComplete' : stage === 'ResponseComplete' && writes.has(verb);
   if (!isMeant || objectRef === undefined || !isInside(objectRef, place)) return undefined;
-  if ((responseStatus?.code ?? 0) >= 400 || /[?&]dryRun=All/.test(requestURI)) return undefined;
+  if ((responseStatus?.code ?? 0) >= 400 || isTrial(event)) return undefined;
   const { subresource } = objectRef;
   const manager = /[?&]fieldManager=([^&]*)/.exec(requestURI)?.[1];
   const object = objectOf(objectRef);
@@ -39,7 +39,7 @@ export function toldBy(event: AuditEvent, place: AuditedPlace, runId: string): T
     observation: {
       system: place.system,
       object,
-      actor: `${userOf(event)} (${(userAgent.split(' ')[0] ?? '').slice(0, 80)})`,
+      actor: `${userOf(event)}${userAgent === '' ? '' : ` (${(userAgent.split(' ')[0] ?? '').slice(0, 80)})`}`,
       change: `${session ? (subresource ?? '') : verb}${!session && subresource !== undefined ? ` ${subresource}` : ''}${manager === undefined ? '' : ` as ${decoded(manager)}`}`,
       ...(requestReceivedTimestamp === undefined ? {} : { at: requestReceivedTimestamp }),
       proof: userAgent.startsWith(`muster/${runId}`) ? 'ours' : 'another',
@@ -47,6 +47,18 @@ export function toldBy(event: AuditEvent, place: AuditedPlace, runId: string): T
     },
     explains: { object, removed: verb === 'delete' || verb === 'deletecollection' || subresource === 'eviction' },
   };
+}
+
+/** Deletions may say so in what is sent alone, which not every policy has audited. */
+function isTrial({ requestURI = '', verb = '', requestObject, objectRef }: AuditEvent): boolean {
+  if (/[?&]dryRun=All/.test(requestURI)) return true;
+  const options = verb.startsWith('delete') ? requestObject : objectRef?.subresource === 'eviction' ? memberOf(requestObject, 'deleteOptions') : undefined;
+  const dryRun = memberOf(options, 'dryRun');
+  return Array.isArray(dryRun) && dryRun.includes('All');
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 
 /** The object that stands for all of its kind beside it: what a `deletecollection` names. */

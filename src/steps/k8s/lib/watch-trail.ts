@@ -78,8 +78,8 @@ export class AuditTrail implements AuditReader {
     }
     for (const [detail, times] of this.#lost) this.ctx.gap(`${detail}${times > 1 ? ` (${times} times)` : ''}`);
     this.#judge(settleMs);
-    // What a webhook sends late may lie before the drill, as the first mark tells by the API server's own clock.
-    const since = this.#first?.seenAt ?? '';
+    // What was sent late, or is read with a margin, may lie before the drill: the first mark tells, by the API server's own clock if it came.
+    const since = this.#first?.seenAt ?? this.#first?.sentAt ?? '';
     for (const { at, told } of this.#told.toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))) {
       if (at !== '' && at < since) continue;
       const { observation, explains } = told;
