@@ -3,7 +3,7 @@
 const { readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
-const { Script, constants } = require('node:vm');
+const { Script } = require('node:vm');
 
 const folder = join(__dirname, '..', 'dist', 'command');
 const modules = new Map();
@@ -14,10 +14,11 @@ function load(name) {
   const known = modules.get(name);
   if (known !== undefined) return known.exports;
   const file = join(folder, name);
-  const module = { exports: {} };
+  // V8 forgets how to import in what it made before: the build has dynamic imports go through here.
+  const module = { exports: {}, importing: (id) => import(id) };
   modules.set(name, module);
   const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(file, 'utf8')}\n})`;
-  const script = new Script(source, { filename: file, cachedData: compiled(file), importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+  const script = new Script(source, { filename: file, cachedData: compiled(file) });
   scripts.set(file, script);
   const elsewhere = createRequire(file);
   script.runInThisContext()(module.exports, (id) => (/^\.\/[^/]+\.cjs$/.test(id) ? load(id.slice(2)) : elsewhere(id)), module, file, folder);
