@@ -6,7 +6,7 @@ import { runLabel } from '../../src/engine/mark.js';
 import { packageRoot } from '../../src/engine/package-root.js';
 import type { ObservedCheck, Plan } from '../../src/engine/plan-document.js';
 import { requireComponent } from '../components/index.js';
-import { kubernetesComponent, startKubernetes, type Cluster } from '../components/kubernetes/index.js';
+import { kubernetesComponent, ownOf, startKubernetes, type Cluster } from '../components/kubernetes/index.js';
 import { Place, type Ended } from './lib.js';
 
 interface Role {
@@ -70,13 +70,13 @@ describeKubernetes('drills on a cluster', () => {
   }
 
   test('without rights nothing begins', async (context) => {
-    if (cluster.own === null) return context.skip();
+    ownOf(cluster, context, 'a user with few rights is needed');
     expect((await failed('kubernetes', 'drill')).map(({ detail }) => detail).join('\n')).toMatch(/muster-drill.*cannot get resource "namespaces"/);
     expect((await muster('run', 'kubernetes', 'drill', '--yes')).code).toBe(3);
   });
 
   test('a drill runs under exactly the roles that are printed for it, and leaves nothing', async (context) => {
-    if (cluster.own === null) return context.skip();
+    ownOf(cluster, context, 'a user with few rights is needed');
     const roles = await grant();
     expect(roles.map(({ kind }) => kind)).toEqual(['ClusterRole', 'Role']);
     expect(JSON.stringify(roles)).not.toContain('*');
@@ -92,7 +92,7 @@ describeKubernetes('drills on a cluster', () => {
   }, 120_000);
 
   test('with any one rule less preflight names what is missing, and the run is refused', async (context) => {
-    if (cluster.own === null) return context.skip();
+    ownOf(cluster, context, 'a user with few rights is needed');
     const roles = await grant();
     const rules = roles.flatMap((role) => role.rules.map((rule) => ({ role, rule })));
     expect(rules.length).toBeGreaterThan(5);

@@ -1,12 +1,11 @@
 import { EC2 } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startAttacher, type Attacher } from './attacher.js';
-import { requireComponent } from './index.js';
-import { kubernetesComponent, startKubernetes, type Cluster, type KubernetesObject } from './kubernetes/index.js';
+import { requireOwnKubernetes, startKubernetes, type Cluster, type KubernetesObject } from './kubernetes/index.js';
 import { deployment, ebsVolume } from './kubernetes/objects.js';
 import { motoComponent, startMoto, type Moto } from './moto.js';
 
-const describeAttacher = process.env['MUSTER_TEST_KUBECONFIG'] ? (await requireComponent(kubernetesComponent)).skip : (await requireComponent(motoComponent)) && (await requireComponent(kubernetesComponent));
+const describeAttacher = await requireOwnKubernetes('an attacher attaches volumes for the whole cluster', motoComponent);
 
 describeAttacher('the stand-in for the EBS CSI driver', () => {
   let cluster: Cluster;

@@ -8,14 +8,13 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { processesWith } from '../../src/clients/process/identity.js';
 import { packageRoot } from '../../src/engine/package-root.js';
-import { requireComponent } from './index.js';
 import type { Call, Start } from './cnpg/channel.js';
 import { startCnpg, type Cnpg } from './cnpg/index.js';
 import type { Cluster } from './cnpg/api/types.js';
 import { markerName } from './cnpg/postgres/place.js';
-import { kubernetesComponent, startKubernetes, type Cluster as Kubernetes, type KubernetesObject } from './kubernetes/index.js';
+import { requireOwnKubernetes, startKubernetes, type Cluster as Kubernetes, type KubernetesObject } from './kubernetes/index.js';
 
-const describe = await requireComponent(kubernetesComponent);
+const describe = await requireOwnKubernetes('a stand-in is the operator of CloudNativePG');
 const clusters = '/apis/postgresql.cnpg.io/v1/namespaces/databases/clusters';
 const pods = '/api/v1/namespaces/databases/pods';
 const backups = '/apis/postgresql.cnpg.io/v1/namespaces/databases/backups';

@@ -1,11 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { requireComponent } from '../components/index.js';
-import { kubernetesComponent, startKubernetes, type Cluster, type KubernetesObject } from '../components/kubernetes/index.js';
+import { requireOwnKubernetes, startKubernetes, type Cluster, type KubernetesObject } from '../components/kubernetes/index.js';
 import { serveNodePower, type NodePower } from '../components/kubernetes/node-power.js';
 import { removeFolders } from './harness.js';
 import { startShop, type Shop } from './kubernetes-rig.js';
 
-const describeKubernetes = process.env['MUSTER_TEST_KUBECONFIG'] ? (await requireComponent(kubernetesComponent)).skip : await requireComponent(kubernetesComponent);
+const describeKubernetes = await requireOwnKubernetes('nodes are stopped and cordoned');
 const zone = 'eu-central-1a';
 
 describeKubernetes('a zone', () => {

@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Runbook } from '../../src/engine/documents.js';
 import type { EventOf } from '../../src/engine/events.js';
-import { requireComponent } from '../components/index.js';
-import { kubernetesComponent } from '../components/kubernetes/index.js';
+import { requireOwnKubernetes } from '../components/kubernetes/index.js';
 import { openStage, type Stage } from './cnpg.js';
 import { before, drill, edit, removeFolders, stepOf, type LiveDrill } from './harness.js';
 
-const describe = await requireComponent(kubernetesComponent);
+const describe = await requireOwnKubernetes('a stand-in is the operator of CloudNativePG');
 
 describe('the loss of the primary', () => {
   let stage: Stage;

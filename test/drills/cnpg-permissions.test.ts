@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Environment } from '../../src/engine/documents.js';
-import { requireComponent } from '../components/index.js';
-import { kubernetesComponent } from '../components/kubernetes/index.js';
+import { requireOwnKubernetes } from '../components/kubernetes/index.js';
 import { openStage, type Stage } from './cnpg.js';
 import { drill, muster, removeFolders, run, scratch } from './harness.js';
 import { failedChecks, naming, printedRoles, serviceAccount, withOneLess, type Account, type Role } from './rights.js';
 
-const describe = process.env['MUSTER_TEST_KUBECONFIG'] ? (await requireComponent(kubernetesComponent)).skip : await requireComponent(kubernetesComponent);
+const describe = await requireOwnKubernetes('users with few rights are made, and a stand-in is the operator of CloudNativePG');
 
 const runbooks = ['cnpg-failover', 'cnpg-pitr-restore'];
 

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { requireComponent } from '../components/index.js';
-import { kubernetesComponent, type KubernetesObject } from '../components/kubernetes/index.js';
+import { requireOwnKubernetes, type KubernetesObject } from '../components/kubernetes/index.js';
 import { openStage, type Stage } from './cnpg.js';
 import { begin, drill, edit, expectNothingLeft, muster, removeFolders, run, runsIn, scratch, stepOf } from './harness.js';
 
-const describe = await requireComponent(kubernetesComponent);
+const describe = await requireOwnKubernetes('a stand-in is the operator of CloudNativePG');
 
 describe.each(['plugin', 'in-tree'] as const)('a restore from the store of the %s', (archive) => {
   let stage: Stage;

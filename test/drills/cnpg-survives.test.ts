@@ -1,12 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { requireComponent } from '../components/index.js';
-import { kubernetesComponent } from '../components/kubernetes/index.js';
+import { ownOf, requireOwnKubernetes } from '../components/kubernetes/index.js';
 import { openStage, type Stage } from './cnpg.js';
 import { before, drill, removeFolders, scratch } from './harness.js';
 
-const describe = await requireComponent(kubernetesComponent);
+const describe = await requireOwnKubernetes('a stand-in is the operator of CloudNativePG');
 
 describe('the loss of a primary with synchronous replication', () => {
   let stage: Stage;
@@ -43,9 +42,7 @@ describe('the loss of a primary with synchronous replication', () => {
   });
 
   it('is followed to its end while the API server is restarted in its middle', async (context) => {
-    const { own } = stage.kubernetes;
-    // A cluster of others has no API server of ours to restart.
-    if (own === null) return context.skip();
+    const own = ownOf(stage.kubernetes, context, 'the API server is restarted');
     await stage.cnpg.control.set({ slow: { election: 2_000, rejoin: 1_000 } });
     const { drill: result, codes, events } = await drill(
       stage.drill('cnpg-failover', {

@@ -4,8 +4,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { startAttacher, type Attacher } from '../components/attacher.js';
 import { startAwsProxy, type AwsProxy } from '../components/aws-proxy.js';
 import { actionsOf, allow, iamUser, judgedBy, withOneActionLess, type Credentials, type Policy } from '../components/iam.js';
-import { requireComponents } from '../components/index.js';
-import { kubernetesComponent, startKubernetes, type Cluster } from '../components/kubernetes/index.js';
+import { requireOwnKubernetes, startKubernetes, type Cluster } from '../components/kubernetes/index.js';
 import { motoComponent, startMoto, type Moto } from '../components/moto.js';
 import { startVolumeService, type VolumeService } from '../components/volume-service.js';
 import { account as place, inside, other, region, volumeIds } from '../clients/ec2/lib.js';
@@ -15,7 +14,7 @@ import { judge, muster, removeFolders, runsIn, scratch } from './harness.js';
 import { failedChecks, naming, printedRoles, serviceAccount, withOneLess, type Account, type Role } from './rights.js';
 
 vi.setConfig({ testTimeout: 480_000, hookTimeout: 240_000 });
-const suite = process.env['MUSTER_TEST_KUBECONFIG'] === undefined ? await requireComponents(motoComponent, kubernetesComponent) : (await requireComponents(kubernetesComponent)).skip;
+const suite = await requireOwnKubernetes('a stand-in attaches the volumes, and users with few rights are made', motoComponent);
 
 /** Rights that a drill may pass without, and when it needs them. */
 const sometimes: Readonly<Record<string, string>> = {

@@ -5,8 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vite
 import type { Drill } from '../../src/engine/drill.js';
 import { startAttacher, type Attacher } from '../components/attacher.js';
 import { startAwsProxy, type AwsProxy } from '../components/aws-proxy.js';
-import { requireComponent } from '../components/index.js';
-import { kubernetesComponent, startKubernetes, type Cluster } from '../components/kubernetes/index.js';
+import { requireOwnKubernetes, startKubernetes, type Cluster } from '../components/kubernetes/index.js';
 import { motoComponent, startMoto, type Moto } from '../components/moto.js';
 import { startVolumeService, type VolumeService } from '../components/volume-service.js';
 import { account, other, volumeIds, zone } from '../clients/ec2/lib.js';
@@ -15,8 +14,7 @@ import { swapDocuments, swapDrill } from './ebs-rig.js';
 import { begin, judge, muster, removeFolders, runsIn, scratch } from './harness.js';
 
 vi.setConfig({ testTimeout: 480_000, hookTimeout: 240_000 });
-const mine = process.env['MUSTER_TEST_KUBECONFIG'] === undefined;
-const suite = mine ? ((await requireComponent(motoComponent)), await requireComponent(kubernetesComponent)) : (await requireComponent(kubernetesComponent)).skip;
+const suite = await requireOwnKubernetes('a stand-in attaches the volumes', motoComponent);
 
 /**
  * On the real API server and on moto, with a stand-in for the EBS CSI driver, and one for the application that reads its volume

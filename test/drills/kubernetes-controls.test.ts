@@ -3,14 +3,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/engine/clock.js';
 import type { RunbookStep } from '../../src/engine/documents.js';
-import { requireComponent } from '../components/index.js';
-import { kubernetesComponent, requestsTo, startKubernetes, type Cluster, type OwnCluster } from '../components/kubernetes/index.js';
+import { requestsTo, requireOwnKubernetes, startKubernetes, type Cluster, type OwnCluster } from '../components/kubernetes/index.js';
 import { until } from '../components/kubernetes/programs.js';
 import { serveNodePower, type NodePower } from '../components/kubernetes/node-power.js';
 import { after, judge, removeFolders, stepOf } from './harness.js';
 import { startShop, type Shop } from './kubernetes-rig.js';
 
-const describeKubernetes = process.env['MUSTER_TEST_KUBECONFIG'] ? (await requireComponent(kubernetesComponent)).skip : await requireComponent(kubernetesComponent);
+const describeKubernetes = await requireOwnKubernetes('nodes are stopped and the API server is restarted');
 
 describeKubernetes('what may come between a drill and its cluster', () => {
   let cluster: Cluster;

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { requireComponent } from '../components/index.js';
-import { kubernetesComponent, startKubernetes, type Cluster } from '../components/kubernetes/index.js';
+import { requireOwnKubernetes, startKubernetes, type Cluster } from '../components/kubernetes/index.js';
 import { serveNodePower, type NodePower } from '../components/kubernetes/node-power.js';
 import { removeFolders } from './harness.js';
 import { startShop, type Shop, type ShopDrill } from './kubernetes-rig.js';
 import { naming, serviceAccount, withOneLess, type Account } from './rights.js';
 
-const describeKubernetes = process.env['MUSTER_TEST_KUBECONFIG'] ? (await requireComponent(kubernetesComponent)).skip : await requireComponent(kubernetesComponent);
+const describeKubernetes = await requireOwnKubernetes('users with few rights are made, and nodes are stopped');
 
 describeKubernetes('under exactly the rights that `muster permissions` prints', () => {
   let cluster: Cluster;

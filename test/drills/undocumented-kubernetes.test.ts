@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { requireComponent } from '../components/index.js';
-import { kubernetesComponent, requestsTo, startKubernetes, type Cluster, type Request } from '../components/kubernetes/index.js';
+import { requireOwnKubernetes, requestsTo, startKubernetes, type Cluster, type Request } from '../components/kubernetes/index.js';
 import type { Environment } from '../../src/engine/documents.js';
 import { removeFolders, type LiveDrill } from './harness.js';
 import { startShop, type Shop, type ShopDrill } from './kubernetes-rig.js';
 
-const describeKubernetes = await requireComponent(kubernetesComponent);
+const describeKubernetes = await requireOwnKubernetes('several users change things');
 
 describeKubernetes('what others do to the objects of a drill', () => {
   let cluster: Cluster;

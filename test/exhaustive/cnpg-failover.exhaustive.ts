@@ -5,12 +5,11 @@ import { text } from 'node:stream/consumers';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Observed } from '../../bench/observer.js';
-import { requireComponent } from '../components/index.js';
-import { kubernetesComponent } from '../components/kubernetes/index.js';
+import { ownOf, requireOwnKubernetes } from '../components/kubernetes/index.js';
 import { openStage, type Stage } from '../drills/cnpg.js';
 import { drill, removeFolders, root, scratch, type Judged } from '../drills/harness.js';
 
-const describe = await requireComponent(kubernetesComponent);
+const describe = await requireOwnKubernetes('a stand-in is the operator of CloudNativePG');
 const drills = 10;
 
 /** Of the audit log: when the API server was asked for the change that led to a revision. In ms since the epoch. */
@@ -65,8 +64,7 @@ describe(`${drills} failovers, beside a client of its own that looks every 5 ms`
   });
 
   it('sees a change of the Cluster within 50 ms of its request to the API server', async (context) => {
-    const { own } = stage.kubernetes;
-    if (own === null) return context.skip();
+    const own = ownOf(stage.kubernetes, context, 'the audit log is read');
     const changes = await changesByRevision(own.auditLog);
     const delays = judged.flatMap(({ events }) =>
       events.flatMap((event) => {

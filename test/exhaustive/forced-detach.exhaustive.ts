@@ -1,8 +1,7 @@
 import { EC2 } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startAttacher, type Attacher } from '../components/attacher.js';
-import { requireComponent } from '../components/index.js';
-import { kubernetesComponent, startKubernetes, type Cluster } from '../components/kubernetes/index.js';
+import { requireOwnKubernetes, startKubernetes, type Cluster } from '../components/kubernetes/index.js';
 import { serveNodePower, type NodePower } from '../components/kubernetes/node-power.js';
 import { deployment, ebsVolume } from '../components/kubernetes/objects.js';
 import { until } from '../components/kubernetes/programs.js';
@@ -10,7 +9,7 @@ import { motoComponent, startMoto, type Moto } from '../components/moto.js';
 import { removeFolders } from '../drills/harness.js';
 import { startShop, type Shop } from '../drills/kubernetes-rig.js';
 
-const describeZone = (await requireComponent(motoComponent)) && (await requireComponent(kubernetesComponent));
+const describeZone = await requireOwnKubernetes('the nodes of a zone are stopped', motoComponent);
 const zone = 'eu-central-1a';
 const minutes = 60_000;
 

@@ -4,15 +4,12 @@ import { AuditWebhook } from '../../../src/clients/audit/webhook.js';
 import { kubernetesPort, kubernetesShared } from '../../../src/clients/kubernetes/adapter.js';
 import { worldOf } from '../../components/kubernetes/connection.js';
 import { auditWebhookConfig, type AuditWebhookConfig } from '../../components/kubernetes/audit-webhook.js';
-import { kubernetesComponent, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
+import { requireOwnKubernetes, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
 import { freePorts, until } from '../../components/kubernetes/programs.js';
-import { requireComponent } from '../../components/index.js';
 import { scopeFor } from '../lib/scope.js';
 import { hearing } from './lib.js';
 
-const describeKubernetes = await requireComponent(kubernetesComponent);
-// How an API server audits is not ours to say on a cluster of others.
-const suite = process.env['MUSTER_TEST_KUBECONFIG'] === undefined ? describeKubernetes : describeKubernetes.skip;
+const suite = await requireOwnKubernetes('how the API server audits is set');
 
 suite('an API server that waits for its audit webhook (--audit-webhook-mode=blocking)', () => {
   let cluster: Cluster;

@@ -3,7 +3,7 @@ import { kubernetesPort, kubernetesShared } from '../../../src/clients/kubernete
 import type { KubernetesCluster, KubernetesObject, WatchEvent } from '../../../src/clients/kubernetes/port.js';
 import { requireComponent } from '../../components/index.js';
 import { guardOf, worldOf } from '../../components/kubernetes/connection.js';
-import { kubernetesComponent, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
+import { kubernetesComponent, ownOf, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
 import { deployment, disruptionBudget } from '../../components/kubernetes/objects.js';
 import { scopeFor, type RecordingScope } from '../lib/scope.js';
 
@@ -108,8 +108,7 @@ describeKubernetes('a cluster through the port', () => {
   });
 
   test('a watch goes on while the API server restarts, and says where something may have been missed', async (context) => {
-    const { own } = cluster;
-    if (own === null) return context.skip();
+    const own = ownOf(cluster, context, 'the API server is restarted');
     const { k8s } = connected();
     const ended = new AbortController();
     const seen: WatchEvent[] = [];
@@ -133,8 +132,7 @@ describeKubernetes('a cluster through the port', () => {
   }, 60_000);
 
   test('custom resources are read and rights are kept while the API server restarts', async (context) => {
-    const { own } = cluster;
-    if (own === null) return context.skip();
+    const own = ownOf(cluster, context, 'the API server is restarted');
     const group = `${namespace}.muster.invalid`;
     const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
     const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
@@ -169,7 +167,8 @@ describeKubernetes('a cluster through the port', () => {
     await expect(another().list({ kind })).rejects.toEqual(codeOf('k8s-no-such-kind'));
   }, 120_000);
 
-  test('an old place in the history is a gap, and everything is listed anew', async () => {
+  test('an old place in the history is a gap, and everything is listed anew', async (context) => {
+    ownOf(cluster, context, 'the API server has been restarted, and knows nothing older');
     const { k8s } = connected();
     const ended = new AbortController();
     const seen: WatchEvent[] = [];
@@ -181,7 +180,7 @@ describeKubernetes('a cluster through the port', () => {
   });
 
   test('what the nodes of the test cluster cannot run is refused with a reason', async (context) => {
-    if (cluster.own === null) return context.skip();
+    ownOf(cluster, context, 'nodes that run no containers are needed');
     const { k8s } = connected();
     await k8s.apply({ ...deployment('web'), apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' } });
     const pods = async () => (await k8s.list({ kind: 'Pod' }, { labelSelector: 'app=web', fieldSelector: 'status.phase=Running' })).items;

@@ -6,11 +6,10 @@ import { kubernetesPort, kubernetesShared } from '../../../src/clients/kubernete
 import type { KubernetesCluster } from '../../../src/clients/kubernetes/port.js';
 import { between, tokenIn, type Between } from '../../components/kubernetes/between.js';
 import { guardOf, worldOf } from '../../components/kubernetes/connection.js';
-import { kubernetesComponent, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
-import { requireComponent } from '../../components/index.js';
+import { requireOwnKubernetes, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
 import { scopeFor } from '../lib/scope.js';
 
-const describeKubernetes = process.env['MUSTER_TEST_KUBECONFIG'] ? (await requireComponent(kubernetesComponent)).skip : await requireComponent(kubernetesComponent);
+const describeKubernetes = await requireOwnKubernetes('two clusters are needed');
 
 interface Kubeconfig {
   'current-context': string;

@@ -7,7 +7,7 @@ import type { KubernetesCluster, WatchEvent } from '../../../src/clients/kuberne
 import type { Scope } from '../../../src/engine/scope.js';
 import { between, type Between } from '../../components/kubernetes/between.js';
 import { changedKubeconfig, worldOf } from '../../components/kubernetes/connection.js';
-import { kubernetesComponent, startKubernetes, type ApiError, type Cluster } from '../../components/kubernetes/index.js';
+import { kubernetesComponent, ownOf, startKubernetes, type ApiError, type Cluster } from '../../components/kubernetes/index.js';
 import { requireComponent } from '../../components/index.js';
 import { scopeFor } from '../lib/scope.js';
 
@@ -154,8 +154,7 @@ describeKubernetes('a cluster that has bad days', () => {
   }, 30_000);
 
   test('a token that has expired is read anew, then asked for, and else told', async (context) => {
-    const { own } = cluster;
-    if (own === null) return context.skip();
+    const own = ownOf(cluster, context, 'a token that ends is needed');
     await cluster.request('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name: 'drill' } });
     const role = { metadata: { name: 'drill' }, rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['list'] }] };
     await cluster.request('POST', `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`, role);

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../../src/engine/package-root.js';
 import { debianPackages } from '../debian.js';
-import type { Component } from '../index.js';
+import { describe, type TestContext } from 'vitest';
+import { requireComponents, type Component } from '../index.js';
 import { makeUsers, signToken, writeKubeconfig } from './access.js';
 import { context, startControlPlane, type ControlPlane } from './control-plane.js';
 import { startHollowNodes, zoneLabel, type HollowNodes, type NodeSpec } from './nodes.js';
@@ -41,6 +42,22 @@ export const kubernetesComponent: Component = {
     }
   },
 };
+
+const others = 'MUSTER_TEST_KUBECONFIG names a cluster of others';
+
+/** `describe` for a suite that needs a cluster of ours, and says what for: on one of others it is NOT RUN. */
+export async function requireOwnKubernetes(why: string, ...more: readonly Component[]): Promise<typeof describe | typeof describe.skip> {
+  if (!named) return requireComponents(kubernetesComponent, ...more);
+  process.stderr.write(`NOT RUN: ${why}, and ${others}.\n`);
+  return describe.skip;
+}
+
+/** The same for one test: what only a cluster of ours lets it do; elsewhere it ends here. */
+export function ownOf({ own }: Cluster, { skip }: Pick<TestContext, 'skip'>, why: string): OwnCluster {
+  if (own !== null) return own;
+  process.stderr.write(`NOT RUN: ${why}, and ${others}.\n`);
+  return skip(`${why}: ${others}`);
+}
 
 /** What only a cluster of ours lets a test do. */
 export interface OwnCluster {

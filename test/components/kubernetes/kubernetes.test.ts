@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { requireComponent } from '../index.js';
 import { deployment } from './objects.js';
-import { ApiError, kubernetesComponent, requestsTo, startKubernetes, type Cluster, type KubernetesObject } from './index.js';
+import { ApiError, kubernetesComponent, ownOf, requestsTo, startKubernetes, type Cluster, type KubernetesObject } from './index.js';
 
 const describeKubernetes = await requireComponent(kubernetesComponent);
 
@@ -30,8 +30,7 @@ describeKubernetes('the cluster that suites run on', () => {
   });
 
   test('who did what, and when to the microsecond, is in the audit log', async (context) => {
-    const { own } = cluster;
-    if (own === null) return context.skip();
+    const own = ownOf(cluster, context, 'the audit log is read');
     const alice = await requestsTo(cluster.kubeconfigOf('alice'));
     await alice('PATCH', `/apis/apps/v1/namespaces/${namespace}/deployments/web`, { metadata: { annotations: { 'drill/by': 'alice' } } });
     const entries = readFileSync(own.auditLog, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as { user: { username: string }; verb: string; objectRef?: { name?: string }; requestReceivedTimestamp: string });
@@ -53,8 +52,7 @@ describeKubernetes('the cluster that suites run on', () => {
   });
 
   test('rights are those of roles, and a token ends when it says', async (context) => {
-    const { own } = cluster;
-    if (own === null) return context.skip();
+    const own = ownOf(cluster, context, 'a user with few rights is needed');
     const drill = await requestsTo(cluster.kubeconfigOf('drill'));
     await expect(drill('GET', `/api/v1/namespaces/${namespace}/pods`)).rejects.toThrow(/"system:|muster-drill/);
     await cluster.request('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name: 'drill' } });
@@ -65,8 +63,7 @@ describeKubernetes('the cluster that suites run on', () => {
   });
 
   test('the API server keeps its address and its objects when it is restarted', async (context) => {
-    const { own } = cluster;
-    if (own === null) return context.skip();
+    const own = ownOf(cluster, context, 'the API server is restarted');
     await own.restartApiServer(async () => {
       await expect(cluster.request('GET', '/readyz')).rejects.toThrow(/ECONNREFUSED/);
     });
@@ -74,8 +71,7 @@ describeKubernetes('the cluster that suites run on', () => {
   });
 
   test('a node that was stopped is noticed, its pods are evicted and run elsewhere; started again, it is Ready', async (context) => {
-    const { own } = cluster;
-    if (own === null) return context.skip();
+    const own = ownOf(cluster, context, 'a node is stopped');
     await own.nodes.stop('hollow-a');
     const elsewhere = async () => (await pods()).filter((pod) => nodeOf(pod) === 'hollow-b' && isReady(pod)).length;
     await expect.poll(elsewhere, { timeout: 60_000, interval: 200 }).toBe(4);

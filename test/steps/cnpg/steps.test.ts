@@ -6,11 +6,10 @@ import { step as liftFence } from '../../../src/steps/cnpg/lift-fence.js';
 import { step as status } from '../../../src/steps/cnpg/status.js';
 import { step as switchover } from '../../../src/steps/cnpg/switchover.js';
 import { startCnpg, type Cnpg } from '../../components/cnpg/index.js';
-import { requireComponent } from '../../components/index.js';
-import { kubernetesComponent, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
+import { requireOwnKubernetes, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
 import { stepRig } from '../k8s/rig.js';
 
-const describe = await requireComponent(kubernetesComponent);
+const describe = await requireOwnKubernetes('a stand-in is the operator of CloudNativePG');
 
 describe('steps on a cluster of three', () => {
   let kubernetes: Cluster;

@@ -3,13 +3,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { step as release } from '../../../src/steps/k8s/release.js';
 import { step as wait } from '../../../src/steps/k8s/wait.js';
 import { startAttacher, type Attacher } from '../../components/attacher.js';
-import { requireComponent } from '../../components/index.js';
-import { kubernetesComponent, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
+import { requireOwnKubernetes, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
 import { deployment, ebsVolume } from '../../components/kubernetes/objects.js';
 import { motoComponent, startMoto, type Moto } from '../../components/moto.js';
 import { stepRig } from './rig.js';
 
-const describeRelease = process.env['MUSTER_TEST_KUBECONFIG'] ? (await requireComponent(kubernetesComponent)).skip : (await requireComponent(motoComponent)) && (await requireComponent(kubernetesComponent));
+const describeRelease = await requireOwnKubernetes('the nodes of a zone are stopped', motoComponent);
 
 describeRelease('volumes of nodes that are lost', () => {
   let cluster: Cluster;

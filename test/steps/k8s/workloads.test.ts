@@ -7,7 +7,7 @@ import { step as patch } from '../../../src/steps/k8s/patch.js';
 import { step as scale } from '../../../src/steps/k8s/scale.js';
 import { step as wait } from '../../../src/steps/k8s/wait.js';
 import { requireComponent } from '../../components/index.js';
-import { kubernetesComponent, requestsTo, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
+import { kubernetesComponent, ownOf, requestsTo, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
 import { deployment, disruptionBudget } from '../../components/kubernetes/objects.js';
 import { stepRig, type StepRig } from './rig.js';
 
@@ -131,8 +131,7 @@ describeKubernetes('steps on workloads and nodes', () => {
   });
 
   test('steps go on over a restart of the API server', async (context) => {
-    const { own } = cluster;
-    if (own === null) return context.skip();
+    const own = ownOf(cluster, context, 'the API server is restarted');
     const maps = `/api/v1/namespaces/${namespace}/configmaps`;
     const name = fresh('over');
     await cluster.request('POST', maps, { metadata: { name }, data: { phase: 'before' } });
@@ -154,7 +153,7 @@ describeKubernetes('steps on workloads and nodes', () => {
   });
 
   test('nodes that run no containers are told apart from a command that fails', async (context) => {
-    if (cluster.own === null) return context.skip();
+    ownOf(cluster, context, 'nodes that run no containers are needed');
     await rig.run(wait, { kind: 'Pod', selector: 'app=web', condition: 'Ready', count: 4 });
     await expect(rig.run(execute, { selector: 'app=web', argv: ['true'], effect: 'read' })).rejects.toEqual(codeOf('k8s-exec-failed'));
     await expect(rig.run(execute, { selector: 'app=nobody', argv: ['true'], effect: 'read' })).rejects.toEqual(codeOf('k8s-not-found'));

@@ -1,8 +1,7 @@
 import type { EC2Client } from '@aws-sdk/client-ec2';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { startAttacher, type Attacher } from '../../components/attacher.js';
-import { requireComponent } from '../../components/index.js';
-import { kubernetesComponent, requestsTo, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
+import { requestsTo, requireOwnKubernetes, startKubernetes, type Cluster } from '../../components/kubernetes/index.js';
 import { motoComponent, startMoto, type Moto } from '../../components/moto.js';
 import { other, withEnv, zone } from '../../clients/ec2/lib.js';
 import type { KubernetesCluster } from '../../../src/clients/kubernetes/port.js';
@@ -13,8 +12,7 @@ import { toldOf } from '../lib/context.js';
 import { behind, clear, contextOn, handleOf, place, ready, runId, soon, workloadPath, type Place, type PlaceOptions } from './rig.js';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
-const mine = process.env['MUSTER_TEST_KUBECONFIG'] === undefined;
-const suite = mine ? ((await requireComponent(motoComponent)), await requireComponent(kubernetesComponent)) : (await requireComponent(kubernetesComponent)).skip;
+const suite = await requireOwnKubernetes('a stand-in attaches the volumes', motoComponent);
 
 suite('the volume of a workload', () => {
   let cluster: Cluster;
