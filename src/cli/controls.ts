@@ -28,12 +28,12 @@ export interface ControlsArgs {
 /** `muster controls`: which drill is a record for which control. Always 0: it assesses nothing. Throws UsageError; DocumentError for a wrong mapping. */
 export async function controls(args: ControlsArgs, io: CommandIo): Promise<number> {
   const now = args.asOf === undefined ? new Date() : parseTime(args.asOf, '--as-of');
-  const mappings = await loadMappings(args, io);
+  const { chosen, all } = await loadMappings(args, io);
   const signers = await readSigners(args.allowedSigners, io);
   const { root, bundles, unreadable } = await readEvidence(args.evidenceDir, io);
   const latest: ControlDrill[] = [];
-  for (const drill of latestDrills(bundles.filter(({ startedAt }) => startedAt !== null && Date.parse(startedAt) <= now.getTime()))) latest.push(await factsOf(root, drill, signers, now));
-  const matrix = controlMatrix(mappings, latest);
+  for (const { drill, series } of latestDrills(bundles.filter(({ startedAt }) => startedAt !== null && Date.parse(startedAt) <= now.getTime()))) latest.push({ ...(await factsOf(root, drill, signers, now)), series });
+  const matrix = controlMatrix(chosen, latest, all);
   if (args.format === 'json') io.stdout(`${JSON.stringify({ schema: 'muster/controls/v1', asOf: now.toISOString(), ...matrix, disclaimer }, null, 2)}\n`);
   else io.stdout(args.format === 'markdown' ? controlsMarkdown(matrix) : controlsText(matrix, createStyle(wantsColour(process.stdout.isTTY, io.env))));
   for (const { folder, why } of unreadable) io.stderr(`${visible(`${folder}: left out: ${why}`)}\n`);
@@ -47,13 +47,14 @@ async function loadMappings({ mapping, framework }: ControlsArgs, io: CommandIo)
   const known = [...new Set(all.map(({ metadata }) => metadata.framework))];
   const wrong = framework.find((name) => !known.includes(name));
   if (wrong !== undefined) throw new UsageError(`there is no mapping of a framework ${visible(wrong)}; expected one of ${known.join(', ')}`);
-  return framework.length === 0 ? all : all.filter(({ metadata }) => framework.includes(metadata.framework));
+  return { all, chosen: framework.length === 0 ? all : all.filter(({ metadata }) => framework.includes(metadata.framework)) };
 }
 
-async function factsOf(root: string, drill: BundleSummary, signers: readonly AllowedSigner[], now: Date): Promise<ControlDrill> {
+async function factsOf(root: string, drill: BundleSummary, signers: readonly AllowedSigner[], now: Date): Promise<Omit<ControlDrill, 'series'>> {
   const bundle = join(root, drill.folder);
   const { defects, drill: derived } = await verifyBundle(bundle);
   const approvals = await readApprovals(bundle, signers, now);
+  const words = (signature: Signature, signed: string, unsigned: string) => signatureWords(signature, signed, unsigned, signers.length > 0);
   return {
     drill,
     ageDays: Math.floor((now.getTime() - Date.parse(drill.startedAt ?? '')) / 86_400_000),
@@ -64,13 +65,14 @@ async function factsOf(root: string, drill: BundleSummary, signers: readonly All
   };
 }
 
-function words(signature: Signature, signed: string, unsigned: string): string {
+function signatureWords(signature: Signature, signed: string, unsigned: string, known: boolean): string {
   switch (signature.state) {
     case 'none':
       return unsigned;
     case 'broken':
       return `signature does not hold: ${signature.why}`;
     case 'holds':
-      return signature.by === null ? `${signed} with ${signature.key}, which is nobody's among the allowed signers` : `${signed} by ${signature.by}`;
+      if (signature.by !== null) return `${signed} by ${signature.by}`;
+      return `${signed} with ${signature.key}, ${known ? "which is nobody's among the allowed signers" : 'whose key that is was not checked (--allowed-signers)'}`;
   }
 }

@@ -70,9 +70,11 @@ function circumstances({ before, after, happened }: EventDataOf<'watch.observed'
 }
 
 /** How much of the recovery is still done by hand: the budget of manual steps. */
-export function manualWords({ manual: { steps, waitingMs, workingMs } }: Pick<Drill, 'manual'>): string {
+export function manualWords({ manual: { steps, waitingMs, workingMs } }: Pick<Drill, 'manual'>, reached: boolean): string {
   if (steps === 0 && waitingMs === 0 && workingMs === 0) return 'The runbook has no manual step.';
-  return `The runbook has ${steps} manual ${steps === 1 ? 'step' : 'steps'}. This drill waited ${formatDuration(waitingMs)} for people, and they worked ${formatDuration(workingMs)}. \`muster history\` shows the trend.`;
+  const all = `The runbook has ${steps} manual ${steps === 1 ? 'step' : 'steps'}.`;
+  if (!reached) return `${all} None was reached.`;
+  return `${all} This drill waited ${formatDuration(waitingMs)} for people, and they worked ${formatDuration(workingMs)}. \`muster history\` shows the trend.`;
 }
 
 export function humanWork(events: readonly DrillEvent[], clock: RunClock): HumanWork[] {

@@ -144,7 +144,7 @@ export function reportModel(input: ReportInput): ReportModel {
     schema: files.find(({ path }) => path === 'evidence.schema.json')?.sha256 ?? null,
     scope: scopeOfClaim(plan, events),
     human: humanWork(events, clock),
-    manual: manualWords(drill),
+    manual: manualWords(drill, events.some(({ type }) => type === 'human.asked')),
     deviations: deviations(events, clock),
     changesAllowed: drill.changes.allowed,
     findings: findingRows(drill, (code) => reasonWords[code], input.decided ?? []),

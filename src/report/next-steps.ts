@@ -6,7 +6,7 @@ export function nextStepFor(code: ReasonCode, bundle = 'BUNDLE'): string {
 }
 
 const nextSteps: Readonly<Record<ReasonCode, string>> = {
-  'rto-missed': 'Look at the phases in report.html for where the time went; then shorten that step, or agree on another objective.',
+  'rto-missed': 'Look at the phases in the report for where the time went; then shorten that step, or agree on another objective.',
   'rpo-missed': 'Archive or replicate more often, or agree on another objective; the ledger in the bundle names the first lost row.',
   'step-failed': 'Read logs/<step>.log in the bundle; correct the runbook or the system and repeat the drill.',
   'step-timed-out': 'Read logs/<step>.log in the bundle; give the step more time (timeout:) if it was still making progress.',

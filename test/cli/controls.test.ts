@@ -38,7 +38,10 @@ describe('muster controls', () => {
     const { code, stdout } = await run({ framework: ['soc2'] });
     expect(code).toBe(0);
     expect(stdout).toMatch(/soc2\/A1\.3 .*\n {4}failed {2}RTO 8\.05 s!, RPO 0\.15 s {2}30 days old {2}pitr-restore 1\.0\.0 in sandbox \(sandbox\)/);
-    expect(stdout).toMatch(/soc2\/A1\.2 .*\n {4}no drill/);
+    expect(stdout).toMatch(/no drill: no runbook that was drilled names\n {4}soc2\/A1\.2 /);
+    expect(stdout).toMatch(/1 of 2 drills passed, the last on 2026-08-01 with version 1\.0\.0 \(20260801T070000Z-pitr-restore-[0-9a-f]{6}\)/);
+    expect(stdout).toContain('Of 2 controls, 1 have a drill. The latest drill passed for 0 of them and did not for 1.');
+    expect(stdout).not.toContain('in no mapping');
     expect(stdout).toContain('unsigned; no review');
     expect((await run({ framework: ['soc2'], asOf: '2026-08-02' })).stdout).toMatch(/soc2\/A1\.3 .*\n {4}passed/);
   });
@@ -72,7 +75,7 @@ describe('muster controls', () => {
     };
     writeFileSync(join(folder.path, 'signers'), `kim@example.org ${readFileSync(`${key}.pub`, 'utf8')}`);
     expect(await facts('signers')).toMatchObject({ seal: 'unsigned', reviewers: ['sig/approval-kim.json: signed by kim@example.org'] });
-    expect((await facts())?.reviewers[0]).toMatch(/nobody's among the allowed signers/);
+    expect((await facts())?.reviewers[0]).toMatch(/whose key that is was not checked/);
     writeFileSync(join(bundle, 'sig/approval-kim.json'), '{"review":"approved"}\n');
     expect((await facts('signers'))?.reviewers[0]).toMatch(/signature does not hold/);
   });

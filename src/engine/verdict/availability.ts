@@ -2,7 +2,7 @@ import type { PlanProbe } from '../plan-document.js';
 import type { EndpointMoves } from './endpoints.js';
 import type { EventOf } from '../events.js';
 import type { Facts } from './facts.js';
-import { fromMs, later, toMs } from './time.js';
+import { fromMs, later, said, toMs } from './time.js';
 import type { Moment } from './timeline.js';
 
 /** Positions on the run's axis. There are many of them: what else is to be known of one stands in its event. */
@@ -115,7 +115,7 @@ export function assessAvailability(facts: Facts, probe: PlanProbe, fault: Moment
   if (!restored) return not('no healthy sample was sent after the endpoint was switched');
   const stable = facts.plan.binding.environment.stableForMs;
   if (ended.position - restored.position < fromMs(stable)) {
-    return not(`the service was healthy for ${toMs(ended.position - restored.position)} ms at the end of the verification, ${stable} ms are demanded`);
+    return not(`the service was healthy for ${said(toMs(ended.position - restored.position))} at the end of the verification, ${said(stable)} are demanded`);
   }
   // After a gap the service is known to be healthy only from the end of the next sample on.
   const known = (gap: Gap): bigint => run.find(({ sent }) => sent >= gap.end)?.done ?? gap.end;

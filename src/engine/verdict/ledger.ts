@@ -6,7 +6,7 @@ import type { Facts, Line } from './facts.js';
 import type { Fault } from './fault.js';
 import type { Finding } from './reasons.js';
 import { noVerificationEnd, type Recovery } from './rto.js';
-import { fromMs, later, toMs } from './time.js';
+import { fromMs, later, said, toMs } from './time.js';
 import type { Moment } from './timeline.js';
 
 export type StoreRpo = Drill['rpo']['stores'][number];
@@ -118,7 +118,7 @@ export function ledgerStores(facts: Facts, probe: PlanProbe, fault: Fault | null
     const lastAck = before.at(-1);
     if (!lastAck) return not('no row was acknowledged before the fault', counted);
     const fresh = later(5n * fromMs(probe.everyMs), fromMs(2000));
-    if (fault.moment.position - lastAck.acked > fresh) return not(`no row was acknowledged in the last ${toMs(fresh)} ms before the fault: an idle store shows no loss`, counted);
+    if (fault.moment.position - lastAck.acked > fresh) return not(`no row was acknowledged in the last ${said(toMs(fresh))} before the fault: an idle store shows no loss`, counted);
     const data = recoveredRanges(readLines.filter(({ event }) => event.data.store === store), facts.of('verification.ended')[0]?.index ?? Infinity);
     if (typeof data === 'string') return not(data, counted);
     const highest = data.ranges.at(-1)?.[1] ?? 0;

@@ -6,7 +6,7 @@ import { codeStores } from './infrastructure.js';
 import type { Finding } from './reasons.js';
 import { verificationEnd, type Recovery } from './rto.js';
 import { derivedStores, sampledStores } from './samples.js';
-import { fromMs, toMs } from './time.js';
+import { fromMs, said, toMs } from './time.js';
 
 /** A ledger, else samples of the source's LSN, else what the evidence lets one derive. What was rebuilt from code comes to it. */
 function storesOf(facts: Facts, fault: Fault | null, noFault: string | null, recovery: Recovery): StoreResult[] {
@@ -45,7 +45,7 @@ export function deriveRpo(facts: Facts, fault: Fault | null, noFault: string | n
       if (statuses[index] === 'missed') {
         const value = store.valueMs ?? (result.atLeast === null ? null : toMs(result.atLeast));
         const lost = store.lost === null ? '' : `, ${store.lost} acknowledged row(s) lost`;
-        findings.push({ code: 'rpo-missed', detail: `${name}: ${value === null ? 'data' : `${store.valueMs === null ? 'at least ' : ''}${value} ms`} lost${lost}; the objective is ${objective} ms` });
+        findings.push({ code: 'rpo-missed', detail: `${name}: ${value === null ? 'data' : `${store.valueMs === null ? 'at least ' : ''}${said(value)}`} lost${lost}; the objective is ${said(objective)}` });
       }
       if (statuses[index] === 'not-measured') findings.push({ code: 'rpo-not-measured', detail: `${name}: ${store.whyNotMeasured ?? 'its basis cannot show that no row is lost'}` });
     }

@@ -7,7 +7,7 @@ import type { Fault } from './fault.js';
 import { isRebuild } from './infrastructure.js';
 import type { Finding } from './reasons.js';
 import type { StepFact } from './steps.js';
-import { covered, earlier, fromMs, later, toMs } from './time.js';
+import { covered, earlier, fromMs, later, said, toMs } from './time.js';
 import type { Moment } from './timeline.js';
 
 export interface Recovery {
@@ -96,7 +96,7 @@ export function deriveRto(facts: Facts, steps: readonly StepFact[], fault: Fault
   const gaps = probes.flatMap((probe) => probe.gaps.map((gap) => ({ probe: probe.probe, startMs: toMs(gap.start - fault.moment.position), ms: toMs(gap.end - gap.start) })));
   const findings: Finding[] = probes.flatMap((probe) => {
     const longest = probe.gaps.reduce((most, gap) => later(most, gap.end - gap.start), 0n);
-    return probe.gaps.length === 0 ? [] : [{ code: 'probe-gap' as const, detail: `${probe.probe}: ${probe.gaps.length} time(s) without a sample between the fault and the end of the verification, the longest ${toMs(longest)} ms` }];
+    return probe.gaps.length === 0 ? [] : [{ code: 'probe-gap' as const, detail: `${probe.probe}: ${probe.gaps.length} time(s) without a sample between the fault and the end of the verification, the longest ${said(toMs(longest))}` }];
   });
   const firstFailed = probes.reduce<bigint | null>((least, probe) => (probe.firstFailed && (least === null || probe.firstFailed.position < least) ? probe.firstFailed.position : least), null);
   const firstFailedMs = firstFailed === null ? null : toMs(firstFailed - fault.moment.position);
@@ -110,7 +110,7 @@ export function deriveRto(facts: Facts, steps: readonly StepFact[], fault: Fault
     const why = lacking?.why ?? gate.why ?? '';
     const elapsed = earlier(window.value, ended.utc - fault.moment.utc);
     if (objective === null || !probes.some(({ down }) => down) || elapsed <= fromMs(objective)) return not(why, { firstFailedMs }, seen);
-    const detail = `${why}: ${toMs(elapsed)} ms after the fault, the objective is ${objective} ms`;
+    const detail = `${why}: ${said(toMs(elapsed))} after the fault, the objective is ${said(objective)}`;
     return not(why, { firstFailedMs, status: 'missed' }, { ...seen, findings: [...findings, { code: 'rto-missed', detail }] });
   }
 
@@ -124,7 +124,7 @@ export function deriveRto(facts: Facts, steps: readonly StepFact[], fault: Fault
   const waiting = covered(waits, fault.moment.position, end.position);
   const upperMs = toMs(upper);
   const missed = objective !== null && upper > fromMs(objective);
-  if (missed) findings.push({ code: 'rto-missed', detail: `recovered after ${upperMs} ms, the objective is ${objective} ms` });
+  if (missed) findings.push({ code: 'rto-missed', detail: `recovered after ${said(upperMs)}, the objective is ${said(objective)}` });
   const outage = probes.reduce((most, probe) => (probe.restored && probe.firstFailed ? later(most, probe.restored.position - probe.firstFailed.position) : most), 0n);
   const rto: Drill['rto'] = {
     ...base,

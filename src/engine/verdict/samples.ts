@@ -5,7 +5,7 @@ import type { StoreResult, StoreRpo } from './ledger.js';
 import { parseLsn } from './lsn.js';
 import { replayedTo } from './restore-point.js';
 import type { Recovery } from './rto.js';
-import { fromMs, later, parseUtc, toMs } from './time.js';
+import { fromMs, later, parseUtc, said, toMs } from './time.js';
 
 const uncounted = { acknowledgedBeforeFault: null, recovered: null, lost: null, firstLost: null, lastRecovered: null, discarded: null, unacknowledgedPresent: null };
 
@@ -36,7 +36,7 @@ export function sampledStores(facts: Facts, probe: PlanProbe, fault: Fault | nul
     const before = samples.filter(({ moment }) => moment.position <= fault.moment.position);
     const fresh = later(5n * fromMs(probe.everyMs), fromMs(2000));
     const advanced = before.findLast(({ lsn }, index) => lsn > (before[index - 1]?.lsn ?? lsn));
-    if (!advanced || fault.moment.position - advanced.moment.position > fresh) return not(`its flushed LSN did not move in the last ${toMs(fresh)} ms before the fault: an idle store shows no loss`);
+    if (!advanced || fault.moment.position - advanced.moment.position > fresh) return not(`its flushed LSN did not move in the last ${said(toMs(fresh))} before the fault: an idle store shows no loss`);
     if (reached.length === 0) return not('no evidence says how far a promoted copy replayed');
     const least = reached.reduce((min, lsn) => (lsn === null || min === null ? null : lsn < min ? lsn : min));
     if (least === null) return not('no evidence says how far the copy replayed');

@@ -36,6 +36,14 @@ export function toMs(ns: bigint): number {
   return Number(micros) / 1000;
 }
 
+/** As reasons say it, of rules 1 and therefore never changed: `4.97 s`, `15 min`, `2 h 5 min 0.4 s`. Rounded up to 1 ms. */
+export function said(ms: number): string {
+  const whole = Math.max(0, Math.ceil(ms));
+  const parts = [[Math.floor(whole / 3_600_000), 'h'], [Math.floor(whole / 60_000) % 60, 'min'], [(whole % 60_000) / 1000, 's']] as const;
+  const named = parts.filter(([count]) => count > 0).map(([count, unit]) => `${count} ${unit}`);
+  return named.length === 0 ? '0 s' : named.join(' ');
+}
+
 export const fromMs = (ms: number): bigint => (Number.isFinite(ms) && ms > 0 ? BigInt(Math.ceil(Math.min(ms, 1e15) * 1000)) * 1000n : 0n);
 
 export const later = (a: bigint, b: bigint): bigint => (a > b ? a : b);

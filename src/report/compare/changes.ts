@@ -49,7 +49,7 @@ function factsOf({ drill, plan, events, runbook }: ReportInput): Map<string, str
   if (backup !== undefined) {
     say('backup', backup.name);
     say('backup made by', `${backup.provider}, ${backup.origin}`);
-    say('backup size', backup.sizeBytes === undefined ? none : `${backup.sizeBytes} bytes`);
+    say('backup size', backup.sizeBytes === undefined ? none : bytes(backup.sizeBytes));
     if (drill.fault !== null) say('age of the backup at the fault', formatDuration(Math.max(0, Date.parse(drill.fault.at) - Date.parse(backup.finishedAt))));
     say('server version', backup.serverVersion);
   }

@@ -17,8 +17,8 @@ export function comparisonText(comparison: Comparison, style: Style): string {
   for (const [name, each] of measures(comparison)) row(name, each);
   for (const phase of comparison.phases) row(phase.phase, phase, '    ');
   lines.push('', style.strong('  What made the difference'));
-  const moved = parts.filter(({ delta }) => delta !== 0);
-  for (const part of moved.slice(0, maxParts)) row(partName(part), part, '    ');
+  const moved = movedParts(parts);
+  for (const part of moved.slice(0, maxParts)) row(partName(part, parts), part, '    ');
   if (moved.length === 0) lines.push('    no step took longer or shorter');
   if (moved.length > maxParts) lines.push(style.dim(`    and ${moved.length - maxParts} smaller ones`));
   lines.push('', style.strong('  What changed between'));
@@ -30,19 +30,27 @@ export function comparisonText(comparison: Comparison, style: Style): string {
 export function comparisonMarkdown(comparison: Comparison): string {
   const { headline, runs, phases, parts, changes } = comparison;
   const row = (name: string, each: Change) => [name, time(each.before), time(each.after), signed(each.delta)];
-  const moved = parts.filter(({ delta }) => delta !== 0).slice(0, maxParts);
+  const moved = movedParts(parts).slice(0, maxParts);
   return `${[
     `## ${markdownText(headline)}`,
     runs.map(({ run, verdict }, index) => `${index === 0 ? 'Before' : 'After'}: ${markdownCode(run)}, ${verdict}`).join('; '),
-    markdownTable(['', 'Before', 'After', 'Change'], [...measures(comparison).map(([name, each]) => row(`**${name}**`, each)), ...phases.map((phase) => row(phase.phase, phase)), ...moved.map((part) => row(markdownCode(partName(part)), part))]),
+    markdownTable(['', 'Before', 'After', 'Change'], [...measures(comparison).map(([name, each]) => row(`**${name}**`, each)), ...phases.map((phase) => row(phase.phase, phase)), ...moved.map((part) => row(markdownCode(partName(part, parts)), part))]),
     changes.length === 0 ? 'Nothing that the bundles record changed between.' : markdownTable(['Changed between', 'Before', 'After'], changes.map(({ what, before, after }) => [markdownText(what), markdownText(before), markdownText(after)])),
   ].join('\n\n')}\n`;
+}
+
+/** What is a hundredth of the greatest difference, or less, explains nothing. Largest first, as they come. */
+function movedParts(parts: Comparison['parts']): Comparison['parts'] {
+  const most = Math.max(0, ...parts.map(({ delta }) => Math.abs(delta ?? 0)));
+  return parts.filter(({ delta }) => delta !== 0 && Math.abs(delta ?? most) > most / 100);
 }
 
 function measures({ rto, withoutWaiting, outage, rpo }: Comparison): (readonly [string, Change])[] {
   return [['RTO', rto], ['RTO without waiting', withoutWaiting], ['outage that clients saw', outage], ['RPO', rpo]];
 }
 
-function partName({ step, phase, what }: Comparison['parts'][number]): string {
-  return `${phase}: ${step}${what === null ? '' : ` (${what})`}`;
+/** What is left of a step beside its parts is not the step. */
+function partName({ step, phase, what }: Comparison['parts'][number], all: Comparison['parts']): string {
+  const rest = what === null && all.some((each) => each.step === step && each.what !== null) ? 'all else' : what;
+  return `${phase}: ${step}${rest === null ? '' : ` (${rest})`}`;
 }

@@ -16,6 +16,14 @@ export interface ControlDrill extends SignatureFacts {
   readonly drill: BundleSummary;
   /** Whole days since it started. */
   readonly ageDays: number;
+  readonly series: DrillSeries;
+}
+
+/** The drills of one runbook in one environment up to a day, as their bundles say. */
+export interface DrillSeries {
+  readonly drills: number;
+  readonly passed: number;
+  readonly lastPass: { readonly run: string; readonly version: string; readonly startedAt: string | null } | null;
 }
 
 export interface ControlRow {
@@ -36,9 +44,9 @@ export interface ControlMatrix {
 
 export const disclaimer = 'This shows which drill is a record for which control. It does not assess compliance: whether a control is met, an assessor decides.';
 
-/** The drills that are a record for a control: of runbooks that name it, or that the mapping names. `latest` are the last of each runbook and environment. */
-export function controlMatrix(mappings: readonly ControlMapping[], latest: readonly ControlDrill[]): ControlMatrix {
-  const mapped = new Set(mappings.flatMap(({ controls }) => controls.map(({ id }) => id)));
+/** The drills that are a record for a control: of runbooks that name it, or that the mapping names. `latest` are the last of each runbook and environment, `all` every mapping that there is. */
+export function controlMatrix(mappings: readonly ControlMapping[], latest: readonly ControlDrill[], all = mappings): ControlMatrix {
+  const mapped = new Set(all.flatMap(({ controls }) => controls.map(({ id }) => id)));
   const named = [...new Set(latest.flatMap(({ drill }) => drill.controls))].filter((id) => !mapped.has(id)).toSorted();
   return {
     frameworks: mappings.map(({ metadata, controls }) => ({
@@ -50,6 +58,16 @@ export function controlMatrix(mappings: readonly ControlMapping[], latest: reado
 }
 
 /** The last drill of each runbook in each environment, whatever its verdict: an earlier pass does not hide a later failure. */
-export function latestDrills(bundles: readonly BundleSummary[]): BundleSummary[] {
-  return [...new Map(bundles.map((bundle) => [JSON.stringify([bundle.runbook.name, bundle.environment.name, bundle.environment.sandbox]), bundle])).values()];
+export function latestDrills(bundles: readonly BundleSummary[]): { readonly drill: BundleSummary; readonly series: DrillSeries }[] {
+  const series = new Map<string, BundleSummary[]>();
+  for (const bundle of bundles) {
+    const key = JSON.stringify([bundle.runbook.name, bundle.environment.name, bundle.environment.sandbox]);
+    series.set(key, [...(series.get(key) ?? []), bundle]);
+  }
+  return [...series.values()].flatMap((all) => {
+    const drill = all.at(-1);
+    const passed = all.filter(({ verdict }) => verdict === 'passed');
+    const last = passed.at(-1);
+    return drill === undefined ? [] : [{ drill, series: { drills: all.length, passed: passed.length, lastPass: last === undefined ? null : { run: last.run, version: last.runbook.version, startedAt: last.startedAt } } }];
+  });
 }

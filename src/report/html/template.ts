@@ -72,7 +72,7 @@ export const parts = {
 {{/if}}
 {{#if stores.length}}<h3>Data by store</h3>
 <div class="scroll" tabindex="0" role="region" aria-label="Table that scrolls sideways"><table class="plain"><thead><tr><th scope="col">Store</th><th scope="col">Basis</th><th scope="col" class="n">Loss</th><th scope="col" class="n">Acknowledged before the fault</th><th scope="col" class="n">Recovered</th><th scope="col" class="n">Lost</th><th scope="col" class="n">Discarded after it</th><th scope="col">Last recovered</th></tr></thead>
-<tbody>{{#each stores}}<tr><th scope="row">{{store}}</th><td>{{basis}}</td><td class="n">{{value}}</td><td class="n">{{acknowledged}}</td><td class="n">{{recovered}}</td><td class="n">{{lost}}</td><td class="n">{{discarded}}</td><td>{{last}}</td></tr>{{#if why}}<tr><td colspan="8" class="why">{{why}}</td></tr>{{/if}}
+<tbody>{{#each stores}}<tr><th scope="row">{{store}}</th><td class="w">{{basis}}</td><td class="n">{{value}}</td><td class="n">{{acknowledged}}</td><td class="n">{{recovered}}</td><td class="n">{{lost}}</td><td class="n">{{discarded}}</td><td>{{last}}</td></tr>{{#if why}}<tr><td colspan="8" class="why">{{why}}</td></tr>{{/if}}
 {{/each}}</tbody></table></div>
 {{/if}}</section>`,
 
@@ -128,7 +128,7 @@ export const parts = {
 <p class="why">Drills of this runbook in this environment, as their bundles said when this one began, each with the digest of its tag manifest. <code>muster history</code> shows them all.</p></section>{{/if}}`,
 
   findings: `{{#if findings.length}}<section aria-labelledby="findings"><h2 id="findings">Findings and actions</h2>
-<ul class="evidence">{{#each findings}}<li><span class="tag {{tone}}"><i aria-hidden="true">{{icon tone}}</i>{{weight}}</span>
+<ul class="evidence actions">{{#each findings}}<li><span class="tag {{tone}}"><i aria-hidden="true">{{icon tone}}</i>{{weight}}</span>
 <div><p><b>{{words}}</b> <code>{{code}}</code>{{#if where}}<span class="req">at {{where}}</span>{{/if}}</p><p class="says">{{action}}</p>{{#each decided}}<p class="says">{{this}}</p>{{/each}}</div></li>
 {{/each}}</ul>
 <p class="why">The runbook's owner is {{owner}}. Who sees to each finding, until when and in which ticket is decided after the drill and stands in findings.yaml; <code>muster findings</code> lists what is still open. A finding closes only by a later drill that passes, or by a signed acceptance of its risk.</p></section>{{/if}}`,
@@ -154,7 +154,7 @@ export const parts = {
 {{#if changesAllowed}}<p>{{changesAllowed}} changes by expected actors were let through.</p>{{/if}}
 {{#if human.length}}<h3>Documented manual steps</h3><div class="scroll" tabindex="0" role="region" aria-label="Table that scrolls sideways"><table class="plain"><thead><tr><th scope="col">Step</th><th scope="col">Attested by</th><th scope="col" class="n">Waited</th><th scope="col" class="n">Worked</th><th scope="col">Attestation</th></tr></thead><tbody>
 {{#each human}}<tr><th scope="row">{{step}}</th><td>{{who}}</td><td class="n">{{waited}}</td><td class="n">{{worked}}</td><td>{{attestation}}</td></tr>
-{{/each}}</tbody></table></div>{{else}}<p>No documented manual step was reached.</p>{{/if}}
+{{/each}}</tbody></table></div>{{/if}}
 <p>{{manual}}</p></section>`,
 
   limits: `<section aria-labelledby="limits"><h2 id="limits">What this holds for, and what it does not prove</h2>
@@ -171,5 +171,5 @@ export const parts = {
 <p>This page is one file of a bundle. With Muster, and the path of the bundle for BUNDLE:</p>
 <pre>muster verify BUNDLE</pre>
 <p>checks every file, follows the journal's hash chain, and derives the verdict and this page again. README.txt in the bundle says how to check it with sha256sum, diff and ssh-keygen alone.</p>
-<details><summary>Files and their SHA-256</summary><ul class="files">{{#each files}}<li><a href="{{path}}">{{path}}</a><code class="hash">{{sha256}}</code></li>{{/each}}{{#if logs}}<li>logs/ ({{logs.count}} files, over their lines "sha256  path")<code class="hash">{{logs.sha256}}</code></li>{{/if}}</ul></details></section>`,
+<details class="paper"><summary>Files and their SHA-256</summary><ul class="files">{{#each files}}<li><a href="{{path}}">{{path}}</a><code class="hash">{{sha256}}</code></li>{{/each}}{{#if logs}}<li>logs/ ({{logs.count}} files, over their lines "sha256  path")<code class="hash">{{logs.sha256}}</code></li>{{/if}}</ul></details></section>`,
 } as const;
