@@ -3,6 +3,7 @@ import { hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { called } from '../engine/called.js';
 import { UsageError, messageOf } from '../engine/errors.js';
+import { visible } from '../report/visible.js';
 import { fingerprint, publicKeyLine } from '../evidence/ssh/keys.js';
 import { generateKey, type KeyType } from '../evidence/ssh/private-key.js';
 import type { CommandIo } from './io.js';
@@ -10,11 +11,14 @@ import type { CommandIo } from './io.js';
 export interface KeygenArgs {
   readonly out: string;
   readonly type: KeyType;
+  /** Whose key it is, as allowed_signers will name them; default: the account and the host. */
+  readonly as?: string | undefined;
 }
 
 /** `muster keygen`: a key to seal and to approve with, as ssh-keygen would make it. Writes over nothing. Throws UsageError. */
 export async function keygen(args: KeygenArgs, io: CommandIo): Promise<number> {
-  const identity = `${userInfo().username}@${hostname()}`;
+  const identity = args.as ?? `${userInfo().username}@${hostname()}`;
+  if (args.as !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$/.test(identity)) throw new UsageError(`--as: expected a name like sam@example.org, found ${visible(identity)}`);
   const { publicKey, privateText } = generateKey(args.type, identity);
   const file = resolve(io.cwd, args.out);
   await writeNew(file, privateText, 0o600);

@@ -157,7 +157,8 @@ Exit codes: 0 passed; 1 the drill did not pass, or verify found a defect; 2 usag
     .description('Make a key to seal and approve with, and print its line for allowed_signers')
     .option('--out <file>', 'the private key; the public one goes to <file>.pub', 'muster-key')
     .addOption(new Option('--type <type>', 'of the key').choices(['ed25519', 'ecdsa']).default('ed25519'))
-    .action(async (options: { out: string; type: 'ed25519' | 'ecdsa' }) => done(await (await import('./keygen.js')).keygen(options, io)));
+    .option('--as <who>', 'whose key it is, sam@example.org; default: your account and this host')
+    .action(async (options: { out: string; type: 'ed25519' | 'ecdsa'; as?: string }) => done(await (await import('./keygen.js')).keygen(options, io)));
 
   program
     .command('report <bundle>')

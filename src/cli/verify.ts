@@ -26,7 +26,7 @@ export async function verify(args: VerifyArgs, io: CommandIo): Promise<number> {
   for (const [index, verification] of verifications.entries()) {
     const defects = [...verification.defects, ...order.filter(({ run }) => run === verification.link?.run).map(({ defect }) => defect)];
     if (defects.length > 0) unsound += 1;
-    io.stdout(described(shownPath(bundles[index] ?? '', io.cwd), { ...verification, defects }));
+    io.stdout(described(shownPath(bundles[index] ?? '', io.cwd), { ...verification, defects }, many));
   }
   if (many) io.stdout(folderLines(verifications, unsound));
   return unsound === 0 ? 0 : 1;
@@ -78,27 +78,38 @@ async function findBundles(path: string, shown: string): Promise<Found> {
 
 const maxDefects = 50;
 
-/** Everything from the bundle is made visible before it reaches a terminal. */
-function described(name: string, { defects, seal, notes, checked, drill }: Verified): string {
+/** Everything from the bundle is made visible before it reaches a terminal. Of many, what is true of several is said once, at the end. */
+function described(name: string, { defects, seal, notes, checked, drill }: Verified, many: boolean): string {
   const sealed = seal === null ? 'UNSIGNED' : seal.principal === null ? `sealed with ${seal.fingerprint}, whose key that is was not checked` : `sealed by ${seal.principal}`;
   const lines = [`${visible(name)}: ${defects.length === 0 ? `sound, ${sealed}` : `NOT SOUND, ${defects.length} ${defects.length === 1 ? 'defect' : 'defects'}`}`];
   for (const defect of defects.slice(0, maxDefects)) lines.push(`  ${defect.code}: ${defect.file === undefined ? '' : `${defect.file}: `}${defect.detail}`);
   if (defects.length > maxDefects) lines.push(`  and ${defects.length - maxDefects} more`);
   if (drill !== undefined) lines.push(...drillLines(drill, defects.length === 0));
+  if (many) return shown(lines);
   lines.push('  checked', ...checked.map((line) => `    - ${line}`));
   const notProved = [...notes, ...(drill?.notProved ?? [])];
   if (notProved.length > 0) lines.push('  not proved', ...notProved.map((line) => `    - ${line}`));
-  return lines.map((line) => `${visible(line)}\n`).join('');
+  return shown(lines);
+}
+
+const shown = (lines: readonly string[]) => lines.map((line) => `${visible(line)}\n`).join('');
+
+/** Each line once, with the number of bundles that it is about where it is not about all. */
+function counted(all: readonly (readonly string[])[]): string[] {
+  const counts = new Map<string, number>();
+  for (const line of all.flatMap((each) => [...new Set(each)])) counts.set(line, (counts.get(line) ?? 0) + 1);
+  return [...counts].map(([line, count]) => `  - ${line}${count === all.length ? '' : ` (${count} of ${all.length} bundles)`}`);
 }
 
 function folderLines(verifications: readonly Verified[], unsound: number): string {
   const unsigned = verifications.filter(({ seal }) => seal === null).length;
+  const notProved = counted(verifications.map(({ notes, drill }) => [...notes, ...(drill?.notProved ?? [])]));
   const unlinked = verifications.filter(({ link }) => (link?.previous ?? null) === null).length;
-  const lines = [`${verifications.length - unsound} of ${verifications.length} bundles are sound${unsigned === 0 ? '' : `, ${unsigned} UNSIGNED`}.`];
-  lines.push('Each names the bundles before it, and those are there. The latest has none after it: that it is the latest is not proved.');
-  if (unsound > 0) lines.pop();
+  const lines = notProved.length === 0 ? [] : ['not proved', ...notProved, ''];
+  lines.push(`${verifications.length - unsound} of ${verifications.length} bundles are sound${unsigned === 0 ? '' : `, ${unsigned} UNSIGNED`}.`);
+  if (unsound === 0) lines.push('Each names the bundles before it, and those are there. The latest has none after it: that it is the latest is not proved.');
   if (unlinked > 0) lines.push(`${unlinked} name none: made before bundles did.`);
-  return lines.map((line) => `${line}\n`).join('');
+  return shown(lines);
 }
 
 function drillLines(drill: Drill, sound: boolean): string[] {

@@ -47,6 +47,12 @@ describe('a key that cannot be used any more', () => {
 });
 
 describe('muster keygen', () => {
+  it('names whose key it is, as allowed signers take it', async () => {
+    const { code, stdout } = await keygen('--out', 'named', '--as', 'sam@example.org');
+    expect([code, stdout.split(' ')[0]]).toEqual([0, 'sam@example.org']);
+    expect((await place.run(['keygen', '--out', 'other', '--as', 'sam namespaces="*"'])).code).toBe(2);
+  });
+
   it.each(['ed25519', 'ecdsa'])('makes an %s key that only its owner reads, and prints its line for allowed_signers', async (type) => {
     const { code, stdout } = await keygen('--out', 'key', '--type', type);
     expect(code).toBe(0);
@@ -130,6 +136,9 @@ describe('muster verify of many bundles', () => {
     expect(heads.filter((line) => /: sound, sealed by \S+@/.test(line))).toHaveLength(20);
     expect(stdout).toMatch(/evidence\/copy-17: NOT SOUND, 2 defects\n {2}digest-differs: bagit\.txt/);
     expect(stdout).toContain('20 of 21 bundles are sound.');
+    // What none of them proves is said once.
+    expect(stdout.match(/not proved\n/g)).toHaveLength(1);
+    expect(stdout.match(/One run under one set of conditions/g)).toHaveLength(1);
   });
 });
 
