@@ -25,7 +25,12 @@ export interface Journal {
    * Rejects with JournalError when it cannot be written; from then on every append does.
    */
   append<T extends EventType>(type: T, data: EventDataOf<T>, place?: EventPlace): Promise<EventOf<T>>;
-  /** Flushed within `sampleFlushMs`, in order with the others. A failure shows in `broken` and in the next append. */
+  /**
+   * For what announces nothing: flushed with the next append, or within `laterMs`, in order with the others. Throws JournalError
+   * when the journal is broken already; a later failure shows in `broken` and in the next append.
+   */
+  note<T extends EventType>(type: T, data: EventDataOf<T>, place?: EventPlace): EventOf<T>;
+  /** Flushed within `laterMs`, in order with the others. A failure shows in `broken` and in the next append. */
   sample(event: SampleEvent): void;
   /** Aborted with a JournalError once the journal cannot be written. A run must not go on then. */
   readonly broken: AbortSignal;
@@ -43,7 +48,7 @@ export interface JournalOptions {
   readonly onEvent?: (event: DrillEvent) => void;
 }
 
-const sampleFlushMs = 100;
+const laterMs = 100;
 
 /** Reads the journal of a run. Throws ChainError where the chain breaks. */
 export async function readJournal(path: string): Promise<ParsedJournal> {
@@ -102,10 +107,15 @@ class FileJournal implements Journal {
     });
   }
 
+  note<T extends EventType>(type: T, data: EventDataOf<T>, place: EventPlace = {}): EventOf<T> {
+    const event = this.#line(type, data, place);
+    this.#waiters.push({ event });
+    this.#timer ??= setTimeout(() => this.#start(), laterMs);
+    return event;
+  }
+
   sample(sample: SampleEvent): void {
-    if (this.#closed || this.broken.aborted) return;
-    this.#waiters.push({ event: this.#line(sample.type, sample.data, {}) });
-    this.#timer ??= setTimeout(() => this.#start(), sampleFlushMs);
+    if (!this.#closed && !this.broken.aborted) this.note(sample.type, sample.data);
   }
 
   async close(): Promise<void> {

@@ -122,18 +122,18 @@ class Drill {
     });
     if (request.registered !== undefined) await request.journal.append('store.registered', request.registered);
     for (const approval of request.approvals ?? []) await request.journal.append('plan.approved', approval);
-    await this.#checked(request.plan.observed.checks);
+    this.#checked(request.plan.observed.checks);
   }
 
-  async #checked(checks: readonly ObservedCheck[]): Promise<void> {
-    for (const { id, step, result, detail } of checks) await this.runtime.request.journal.append('preflight.checked', { id, result, detail, ...(step === null ? {} : { step }) });
+  #checked(checks: readonly ObservedCheck[]): void {
+    for (const { id, step, result, detail } of checks) this.runtime.request.journal.note('preflight.checked', { id, result, detail, ...(step === null ? {} : { step }) });
   }
 
   /** What was deferred is looked at again. Throws RefusedError while nothing is broken yet; later the verdict says it. */
   async #preflight(stage: Exclude<PreflightStage, 'before'>, signal: AbortSignal): Promise<void> {
     const { request, world } = this.runtime;
     const checks = (await request.hooks?.preflight?.(stage, world, signal)) ?? [];
-    await this.#checked(checks);
+    this.#checked(checks);
     if (stage !== 'verified') refuseFailed(checks, request.runbook.preflight ?? 'known');
   }
 
@@ -222,7 +222,7 @@ class Drill {
   async #countRefusal(end: End): Promise<void> {
     if (end === 'ended' || !('thrown' in end) || !(end.thrown instanceof RefusedError) || !this.#broke()) return;
     const { message, details } = end.thrown;
-    await this.#checked([{ id: 'refused after the fault', step: null, result: 'failed', detail: [message, ...details].join('; ') }]);
+    this.#checked([{ id: 'refused after the fault', step: null, result: 'failed', detail: [message, ...details].join('; ') }]);
   }
 
   async #skipRest({ cancelled, stopped }: Ending): Promise<void> {

@@ -50,14 +50,25 @@ describe('a journal', () => {
     expect(events.filter(({ type }) => type === 'cancel.requested').map(({ data }) => 'by' in data && data.by)).toEqual(Array.from({ length: 50 }, (_, index) => `n${index}`));
   });
 
-  it('flushes samples by itself', async () => {
+  it('flushes samples and notes by itself', async () => {
     let flushed = () => {};
     const done = new Promise<void>((resolve) => (flushed = resolve));
-    const journal = await open(() => flushed());
+    const journal = await open(({ seq }) => seq === 2 && flushed());
     journal.sample(sample(1));
+    journal.note('cancel.requested', { by: 'a' });
     await done;
-    expect((await readJournal(path)).events).toHaveLength(1);
+    expect((await readJournal(path)).events).toHaveLength(2);
     await journal.close();
+  });
+
+  it('has notes on disk, in order, once the append after them resolves', async () => {
+    const journal = await open();
+    expect(journal.note('cancel.requested', { by: 'a' })).toMatchObject({ seq: 1, data: { by: 'a' } });
+    journal.note('cancel.requested', { by: 'b' });
+    await cancel(journal, 'c');
+    expect(parseJournal(await readFile(path, 'utf8')).events.map(({ data }) => 'by' in data && data.by)).toEqual(['a', 'b', 'c']);
+    await journal.close();
+    expect(() => journal.note('cancel.requested', { by: 'd' })).toThrow(JournalError);
   });
 
   it('cuts a torn last line and goes on from the one before', async () => {

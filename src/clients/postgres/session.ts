@@ -39,10 +39,13 @@ function withoutPgVariables<T>(make: () => T): T {
   }
 }
 
+/** Whoever waits for a server that is being made can load it meanwhile. */
+export const loadDriver = () => import('pg');
+
 /** Opens one connection. Throws StepError `postgres-unreachable` (retryable), `postgres-refused` or `postgres-no-password`. */
 export async function openSession(request: OpenRequest, signal: AbortSignal): Promise<PostgresSession> {
   signal.throwIfAborted();
-  const { default: driver } = await import('pg');
+  const { default: driver } = await loadDriver();
   const where = `${request.host}:${request.port}`;
   const socket = new Socket();
   const client = withoutPgVariables(

@@ -5,7 +5,7 @@ import { ConnectionName, strict } from '../../engine/schema.js';
 import { localServer, type StartedServers } from '../postgres/control.js';
 import type { PostgresDetails } from '../postgres/details.js';
 import { ownerOfServers } from '../postgres/owner.js';
-import { openSession } from '../postgres/session.js';
+import { loadDriver, openSession } from '../postgres/session.js';
 import { findBinaries } from './lib/binaries.js';
 import { checkBinaries } from './lib/check-binaries.js';
 import { checkServer } from './lib/check-server.js';
@@ -60,7 +60,8 @@ export const provisioner = defineProvisioner({
       local: { binDir, version, dataDir: join(place.path, 'data'), logFile: join(place.path, 'server.log'), ...owner, settings },
     } satisfies PostgresDetails;
     const archiving = input.archiveTo === undefined ? undefined : await ctx.ports.postgres.repository(input.archiveTo).archiving(details);
-    await makeCluster(details.local, { user: details.user, password }, { ...archiving?.settings, ...settings, port: String(details.port) }, ctx.runId, ctx.signal);
+    const cluster = makeCluster(details.local, { user: details.user, password }, { ...archiving?.settings, ...settings, port: String(details.port) }, ctx.runId, ctx.signal);
+    await Promise.all([cluster, loadDriver()]);
     await archiving?.begin(ctx.signal);
     const started: StartedServers = new Map();
     const server = await localServer(details.local, details.port, started, ctx.runId, ctx.signal, () => Promise.resolve()).start({ wait: 'promoted', timeoutMs: startMs });

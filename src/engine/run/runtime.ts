@@ -95,11 +95,16 @@ export function createRuntime(asked: DrillRequest, check: SchemaCheck): Runtime 
   };
 }
 
-/** A journal that also tells `take` every event that is on disk, except samples. */
+/** A journal that also tells `take` every event that is on disk or soon will be, except samples. */
 function told(journal: Journal, take: (event: DrillEvent) => void): Journal {
   return {
     async append(type, data, place) {
       const event = await journal.append(type, data, place);
+      take(event as DrillEvent);
+      return event;
+    },
+    note(type, data, place) {
+      const event = journal.note(type, data, place);
       take(event as DrillEvent);
       return event;
     },
@@ -131,7 +136,7 @@ export function plainScope({ runId, guard }: DrillRequest, who: string, phase: S
 export function evidenceRecorder({ journal }: DrillRequest, check: SchemaCheck, place: { step: string; attempt?: number; parent?: string }): StepContext['evidence'] {
   return async (kind, data) => {
     if (!check(evidenceKinds[kind], data)) throw new StepError('invalid-evidence', `not evidence of kind ${kind}: ${check.problems(evidenceKinds[kind], data).join('; ')}`);
-    await journal.append('evidence.recorded', { kind, data }, place);
+    journal.note('evidence.recorded', { kind, data }, place);
   };
 }
 

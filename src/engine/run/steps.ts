@@ -131,7 +131,7 @@ export class StepRunner {
         : { status: 'failed', attempt: 1, error: ready.error };
     const attempt = earlier + outcome.attempt;
     if (outcome.status === 'succeeded') {
-      await journal.append('step.finished', { status: 'succeeded', output: outcome.value }, { ...place, attempt });
+      journal.note('step.finished', { status: 'succeeded', output: outcome.value }, { ...place, attempt });
       this.runtime.known.steps[step.id] = outcome.value;
     } else {
       if (outcome.error instanceof JournalError) throw outcome.error;
