@@ -33,6 +33,8 @@ export interface Shop {
 export interface ShopDrill extends Pick<DrillOptions, 'beside' | 'set' | 'args' | 'env'> {
   /** Default: of the administrator. */
   readonly kubeconfig?: string;
+  /** With the watchers and profiles of environments/kubernetes.example.yaml. */
+  readonly watched?: boolean;
   readonly runbook?: (runbook: Runbook) => void;
   readonly environment?: (environment: Environment) => void;
 }
@@ -50,10 +52,11 @@ export async function startShop(cluster: Cluster, namespace: string, { replicas 
   await until('the pods', async () => (await readyPods()) === replicas, []);
   await until('the budget', async () => (await budgetHolds()) === replicas, []);
   const ingress = await startIngress(cluster, namespace, 'web');
-  const options = (runbook: string, { kubeconfig = cluster.kubeconfig, runbook: editRunbook, environment: editEnvironment, set, ...rest }: ShopDrill): DrillOptions => ({
+  const options = (runbook: string, { kubeconfig = cluster.kubeconfig, runbook: editRunbook, environment: editEnvironment, set, watched = false, ...rest }: ShopDrill): DrillOptions => ({
     ...rest,
     set: { replicas, ...set },
     async documents(folder) {
+      const example = parse(await readFile(join(root, 'runbooks/environments/kubernetes.example.yaml'), 'utf8')) as Environment;
       const steps = parse(await readFile(join(root, `runbooks/${runbook}.yaml`), 'utf8')) as Runbook;
       const environment: Environment = {
         apiVersion: 'muster/v1',
@@ -62,6 +65,7 @@ export async function startShop(cluster: Cluster, namespace: string, { replicas 
         connections: { cluster: { kind: 'kubernetes', role: 'source', provision: 'kubeconfig', with: { kubeconfig, context: cluster.context, namespace, uid: cluster.uid } } },
         endpoints: { app: { provision: 'existing', host: ingress.host, port: ingress.port } },
         boundary: { hosts: [`${ingress.host}:${ingress.port}`], kubernetes: [{ context: cluster.context, uid: cluster.uid, namespaces: [namespace], cluster: ['nodes', 'persistentvolumes', 'volumeattachments.storage.k8s.io'] }] },
+        ...(watched ? { watch: { ...example.watch, settle: '1s' } } : {}),
         runbooks: 'any',
         stableFor: '1s',
       };

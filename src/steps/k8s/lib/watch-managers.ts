@@ -6,18 +6,21 @@ type Entry = NonNullable<KubernetesObject['metadata']['managedFields']>[number];
 /**
  * Field managers that wrote between two states of an object, as far as it says so: an entry is new, or its time is another, or it has the
  * same time (of one second's resolution) and more fields. An entry that only lost fields was written over by somebody else. Where no entry differs,
- * whoever wrote was the owner of what changed already, for another one would have become it. None: the object does not say
+ * whoever wrote was the owner of what changed already, for another one would have become it; what was taken away has no owner any more,
+ * and whoever wrote the rest did that too. None: the object does not say
  * who it was, which holds for deletions and, in older servers, for the number of replicas (`scale`).
  */
 export function writersBetween(before: KubernetesObject | undefined, after: KubernetesObject, changed: readonly string[]): string[] {
+  const entries = after.metadata.managedFields ?? [];
   const earlier = new Map((before?.metadata.managedFields ?? []).map((entry) => [keyOf(entry), entry]));
-  const wrote = (after.metadata.managedFields ?? []).filter((entry) => {
+  const wrote = entries.filter((entry) => {
     const known = earlier.get(keyOf(entry));
     if (known === undefined || known.time !== entry.time) return true;
     const had = new Set(leaves(known.fieldsV1));
     return leaves(entry.fieldsV1).some((field) => !had.has(field));
   });
-  const writers = wrote.length > 0 || changed.length === 0 || changed.includes('spec.replicas') ? wrote : latest((after.metadata.managedFields ?? []).filter((entry) => changed.every((path) => owns(entry, path))));
+  const owned = changed.filter((path) => entries.some((entry) => owns(entry, path)));
+  const writers = wrote.length > 0 || owned.length === 0 || changed.includes('spec.replicas') ? wrote : latest(entries.filter((entry) => owned.every((path) => owns(entry, path))));
   return [...new Set(writers.map(({ manager }) => manager ?? 'unknown'))].toSorted();
 }
 

@@ -4,6 +4,7 @@ import { messageOf } from '../../../engine/errors.js';
 import { runLabel, runMark } from '../../../engine/mark.js';
 import { planned } from './declare.js';
 import { writersBetween } from './watch-managers.js';
+import { isAlive, nodeNameOf, taintThatEvicts } from './watch-nodes.js';
 import { changedPaths, inWordsOf } from './watch-paths.js';
 
 /** Within this time after a step its own change may still be on its way to us. */
@@ -102,6 +103,7 @@ export class WatchedPlace {
       return;
     }
     const paths = before === undefined ? [] : changedPaths(before, object);
+    if (before?.metadata.deletionTimestamp !== undefined && paths.length > 0 && paths.every((path) => /^metadata\.deletion/.test(path))) return this.#givenUp(object, since);
     const change = before === undefined ? 'created' : isSecret(this.place.resource) && paths.length === 0 ? 'changed data' : inWordsOf(paths);
     const writers = writersBetween(before, object, paths);
     if (writers.length === 0) this.#unsigned(object, before, change, since);
@@ -110,7 +112,7 @@ export class WatchedPlace {
 
   /** A binding, which is how a scheduler gives a pod its node, is signed by no manager, and nothing else can set that field. */
   #unsigned(object: KubernetesObject, before: KubernetesObject | undefined, change: string, since: string | undefined): void {
-    const isBound = before !== undefined && change === 'changed spec.nodeName';
+    const isBound = before !== undefined && /^changed spec\.nodeName(, status)?$/.test(change);
     this.#observe(object, isBound ? 'scheduler' : null, change, isBound ? 'another' : 'none', since);
   }
 
@@ -121,6 +123,19 @@ export class WatchedPlace {
     this.place.objects.delete(uid);
   }
 
+  /** The rest of a pod's time to end was cut: its kubelet does so once it has ended, and whoever knows that the kubelet is dead. */
+  #givenUp(object: KubernetesObject, since: string | undefined): void {
+    const node = nodeNameOf(object);
+    const kubelet = node !== undefined && isAlive(this.#nodeOf(object)) ? `kubelet of ${node}` : null;
+    this.#observe(object, kubelet, 'deleted at once', kubelet === null ? 'none' : 'another', since);
+  }
+
+  /** undefined where nodes are not watched. */
+  #nodeOf(pod: KubernetesObject): KubernetesObject | undefined {
+    const name = nodeNameOf(pod);
+    return name === undefined ? undefined : [...this.place.objects.values()].find(({ kind, metadata }) => kind === 'Node' && metadata.name === name);
+  }
+
   /** The API says of no deletion who asked for it. Where an owner explains it, its controller did. */
   #leaves(object: KubernetesObject, change: string, since: string | undefined): void {
     const controller = this.#controllerThatRemoves(object);
@@ -128,6 +143,8 @@ export class WatchedPlace {
   }
 
   #controllerThatRemoves(object: KubernetesObject): string | null {
+    const lost = taintThatEvicts(object, this.#nodeOf(object));
+    if (lost !== undefined) return lost;
     for (const { uid, kind, name } of object.metadata.ownerReferences ?? []) {
       const owner = this.place.objects.get(uid);
       if (owner === undefined || owner.metadata.deletionTimestamp !== undefined) return `garbage collector, after ${kind.toLowerCase()} ${name}`;
