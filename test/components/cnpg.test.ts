@@ -26,7 +26,7 @@ describe('the stand-in for CloudNativePG', () => {
 
   beforeAll(async () => {
     kubernetes = await startKubernetes({ nodes: [] });
-    cnpg = await startCnpg({ kubeconfig: kubernetes.kubeconfigOf('cnpg'), pooler: 'app-pooler' });
+    cnpg = await startCnpg({ kubeconfigOf: (user) => kubernetes.kubeconfigOf(user), pooler: 'app-pooler' });
     const client = await connect('app-db-rw');
     await client.query('CREATE TABLE rows (id bigint PRIMARY KEY)');
   });
@@ -325,7 +325,7 @@ describe('the stand-in for CloudNativePG', () => {
     const operator = fork(join(packageRoot(), 'test/components/cnpg/child.mjs'), [], { cwd: packageRoot(), execArgv: [], env: { PATH: process.env['PATH'], TMPDIR: tmpdir() }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const ended = once(operator, 'exit');
     const answered = once(operator, 'message');
-    const start: Start = { folder, kubeconfig: kubernetes.kubeconfigOf('cnpg'), nodePrefix: 'cnpg-orphan', leaseSeconds: 2 };
+    const start: Start = { folder, kubeconfigs: { operator: kubernetes.kubeconfigOf('cnpg'), instances: kubernetes.kubeconfigOf('cnpg'), kubelets: kubernetes.kubeconfigOf('cnpg'), cloud: kubernetes.kubeconfigOf('cnpg') }, nodePrefix: 'cnpg-orphan', leaseSeconds: 2 };
     operator.send({ id: 1, method: 'start', start } satisfies Call);
     expect((await answered)[0]).toEqual({ id: 1 });
     const servers = (): Promise<readonly number[]> => processesWith([`${markerName}=${folder}`]);

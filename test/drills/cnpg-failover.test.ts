@@ -5,6 +5,7 @@ import type { Runbook } from '../../src/engine/documents.js';
 import type { EventOf } from '../../src/engine/events.js';
 import { requireOwnKubernetes } from '../components/kubernetes/index.js';
 import { openStage, type Stage } from './cnpg.js';
+import { meanwhile } from './meanwhile.js';
 import { before, drill, edit, removeFolders, stepOf, type LiveDrill } from './harness.js';
 
 const describe = await requireOwnKubernetes('a stand-in is the operator of CloudNativePG');
@@ -32,7 +33,7 @@ describe('the loss of the primary', () => {
   it('passes: another instance takes over, nothing is lost, the former primary comes back', async () => {
     const former = await primary();
     await stage.cnpg.control.set({ slow: { election: 300, promotion: 300 } });
-    const drilled = await drill(stage.drill('cnpg-failover'));
+    const drilled = await drill(stage.drill('cnpg-failover', { watched: 'audited' }));
     expect(drilled.codes).toEqual([]);
     expect(drilled.drill.verdict).toBe('passed');
     expect(drilled.drill.rpo).toMatchObject({ status: 'met', lost: 0, basis: 'ledger' });
@@ -47,6 +48,15 @@ describe('the loss of the primary', () => {
     expect(redundancyMs).toBeGreaterThan(drilled.drill.rto.restoredMs ?? 0);
     const last = drilled.evidence('health-checks').at(-1)?.checks.map(({ name }) => name);
     expect(last).toEqual(expect.arrayContaining(['full strength', 'former primary is back', 'timeline of the server', 'answers as a primary', 'archives']));
+  });
+
+  it.each([
+    ['annotates the Cluster', () => stage.alice('PATCH', `${stage.paths.cluster}?fieldManager=kubectl-annotate`, { metadata: { annotations: { 'cnpg.io/reconcilePodSpec': 'disabled' } } }), /cluster databases\/app-db: changed metadata\.annotations\S* by kubectl-annotate$/],
+    ['edits the Cluster', () => stage.alice('PATCH', `${stage.paths.cluster}?fieldManager=kubectl-edit`, { spec: { postgresql: { parameters: { work_mem: '8MB' } } } }), /cluster databases\/app-db: changed spec\.postgresql by kubectl-edit$/],
+  ] as const)('fails by name when somebody %s', async (_, work, detail) => {
+    const drilled = await drill(stage.drill('cnpg-failover', { watched: true, ...meanwhile('promoted', work) }));
+    expect(drilled.codes).toEqual(['undocumented-change']);
+    expect(drilled.why('undocumented-change')).toMatch(detail);
   });
 
   it('fails by name when no other instance is elected', async () => {

@@ -15,8 +15,8 @@ import type { Control } from './switches.js';
 export type { Control, Happened, InstanceFacts, Switches } from './switches.js';
 
 export interface CnpgOptions {
-  /** Of a user who may do everything on a cluster that the stand-in has for itself. */
-  readonly kubeconfig: string;
+  /** Of users who may do everything on a cluster that the stand-in has for itself: by names of kubernetes/access.ts. */
+  readonly kubeconfigOf: (user: string) => string;
   /** Made if it is not there. `databases` by default. */
   readonly namespace?: string;
   /** `app-db` by default. */
@@ -36,6 +36,7 @@ export interface CnpgOptions {
 }
 
 export interface Cnpg {
+  /** Of the operator. */
   readonly kubeconfig: string;
   readonly namespace: string;
   readonly cluster: string;
@@ -108,7 +109,8 @@ function controlOf(operator: OperatorProcess): Control {
 
 /** Starts the stand-in operator on a Kubernetes cluster, and on it one Cluster, and waits until that is healthy. */
 export async function startCnpg(options: CnpgOptions): Promise<Cnpg> {
-  const { kubeconfig, namespace = 'databases', cluster = 'app-db' } = options;
+  const { kubeconfigOf, namespace = 'databases', cluster = 'app-db' } = options;
+  const kubeconfig = kubeconfigOf('cnpg');
   // Short: a socket's path may have 107 characters.
   const folder = await mkdtemp(join(tmpdir(), 'muster-cnpg-'));
   await chmod(folder, 0o755);
@@ -153,7 +155,7 @@ export async function startCnpg(options: CnpgOptions): Promise<Cnpg> {
     stop,
   };
   try {
-    await operator.call({ method: 'start', start: { folder, kubeconfig, nodePrefix: `cnpg-${randomBytes(3).toString('hex')}`, leaseSeconds: options.leaseSeconds ?? 2 } });
+    await operator.call({ method: 'start', start: { folder, kubeconfigs: { operator: kubeconfig, instances: kubeconfigOf('cnpg-instance'), kubelets: kubeconfigOf('cnpg-kubelet'), cloud: kubeconfigOf('cloud') }, nodePrefix: `cnpg-${randomBytes(3).toString('hex')}`, leaseSeconds: options.leaseSeconds ?? 2 } });
     await api.create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
     await api.create(paths.objectStores(namespace), { apiVersion: `${barmanGroup}/v1`, kind: 'ObjectStore', metadata: { name: objectStore, namespace }, spec: { configuration: { destinationPath } } });
     await api.create(paths.clusters(namespace), { apiVersion: `${group}/v1`, kind: 'Cluster', metadata: { name: cluster, namespace }, spec: { ...specOf(options, objectStore, destinationPath), ...options.spec } });

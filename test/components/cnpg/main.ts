@@ -8,10 +8,10 @@ import type { Answer, Call, Start } from './channel.js';
 const guardian = `cat > /dev/null; for p in /proc/[0-9]*; do if tr '\\0' '\\n' 2>/dev/null < $p/environ | grep -qxF "$MARK"; then kill -9 "\${p#/proc/}"; fi; done; sleep 0.2; rm -rf "$FOLDER"`;
 
 async function run(start: Start): Promise<Operator> {
-  const { folder, kubeconfig, nodePrefix, leaseSeconds } = start;
+  const { folder, kubeconfigs, nodePrefix, leaseSeconds } = start;
   const guard = spawn('/bin/sh', ['-c', guardian], { detached: true, cwd: '/', env: { PATH: '/usr/bin:/bin', MARK: `${markerName}=${folder}`, FOLDER: folder }, stdio: ['pipe', 'ignore', 'ignore'] });
   guard.unref();
-  const operator = new Operator({ kubeconfig, place: await openPlace(folder), nodePrefix, leaseSeconds });
+  const operator = new Operator({ kubeconfigs, place: await openPlace(folder), nodePrefix, leaseSeconds });
   await operator.start();
   return operator;
 }

@@ -17,7 +17,7 @@ describe('steps on a cluster of three', () => {
 
   beforeAll(async () => {
     kubernetes = await startKubernetes({ nodes: [] });
-    cnpg = await startCnpg({ kubeconfig: kubernetes.kubeconfigOf('cnpg') });
+    cnpg = await startCnpg({ kubeconfigOf: (user) => kubernetes.kubeconfigOf(user) });
   });
 
   afterEach(async () => void (await cnpg.healthy(undefined, 60_000)), 90_000);

@@ -12,8 +12,8 @@ export class ApiError extends Error {
   }
 }
 
-/** The API server takes the name of a field manager from it: `manager`, as it is for the real operator. */
-const userAgent = 'manager/1.30 (stand-in)';
+/** The API server takes the name of a field manager from it: `manager`, as it is for the real operator, whose program has that name. */
+const operatorAgent = 'manager/1.30 (stand-in)';
 
 const restartedMs = 120_000;
 
@@ -26,7 +26,7 @@ export class ApiClient {
   readonly #agent = new Agent({ keepAlive: true });
   readonly #signal: AbortSignal;
 
-  constructor(kubeconfig: string, signal: AbortSignal) {
+  constructor(kubeconfig: string, signal: AbortSignal, private readonly userAgent = operatorAgent) {
     this.config.loadFromFile(kubeconfig);
     this.#signal = signal;
   }
@@ -125,7 +125,7 @@ export class ApiClient {
     if (cluster === null) throw new Error('the kubeconfig names no cluster');
     const text = body === undefined ? '' : JSON.stringify(body);
     // Node tells the length of no DELETE by itself, whose body would then be overlooked.
-    const given: RequestOptions = { method, headers: { 'content-type': type, 'content-length': Buffer.byteLength(text), accept: 'application/json', 'user-agent': userAgent } };
+    const given: RequestOptions = { method, headers: { 'content-type': type, 'content-length': Buffer.byteLength(text), accept: 'application/json', 'user-agent': this.userAgent } };
     await this.config.applyToHTTPSOptions(given);
     // The agent that it makes is a new one for every call; only what it was told about certificates is of use.
     const rejectUnauthorized = given.agent instanceof Agent ? (given.agent.options.rejectUnauthorized ?? true) : true;

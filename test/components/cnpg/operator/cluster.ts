@@ -23,6 +23,10 @@ import { StatusWriter } from './status.js';
 /** What all clusters of the operator have in common. */
 export interface Surroundings {
   readonly api: ApiClient;
+  /** Of the instance managers in the pods. */
+  readonly instances: ApiClient;
+  /** Of what publishes addresses of Services. */
+  readonly cloud: ApiClient;
   readonly nodes: Nodes;
   readonly place: Place;
   readonly leaseSeconds: number;
@@ -56,7 +60,7 @@ export class ClusterActor {
     this.name = name;
     this.signal = this.#stopped.signal;
     this.status = new StatusWriter(around.api, cluster);
-    this.lease = new PrimaryLease(around.api, cluster, around.leaseSeconds);
+    this.lease = new PrimaryLease(around.instances, cluster, around.leaseSeconds);
     this.services = new ClusterServices(this);
     this.folder = join(around.place.folder, 'pg', `${namespace}.${uid.slice(0, 8)}`);
   }

@@ -77,7 +77,7 @@ export class Instance {
     if (isDeepStrictEqual(known, this.#reported)) return;
     this.#reported = known;
     const facts = { ...known, startedAt: new Date().toISOString() };
-    await this.api.merge(`${paths.core(cluster.metadata.namespace, 'pods', this.name)}/status`, podStatusOf(imageOf(cluster), this.#address, facts)).catch((error: unknown) => this.#unlessGone(error));
+    await this.nodes.kubelets.merge(`${paths.core(cluster.metadata.namespace, 'pods', this.name)}/status`, podStatusOf(imageOf(cluster), this.#address, facts)).catch((error: unknown) => this.#unlessGone(error));
   }
 
   async label(cluster: Cluster, role: InstanceRole): Promise<void> {
@@ -99,7 +99,7 @@ export class Instance {
       this.#leaving = true;
       this.ready = false;
       await ((metadata.deletionGracePeriodSeconds ?? 0) < politeSeconds ? this.server.kill() : this.server.stop());
-      await this.api.remove(paths.core(metadata.namespace ?? '', 'pods', this.name), { gracePeriodSeconds: 0, preconditions: { uid: this.#podUid } });
+      await this.nodes.kubelets.remove(paths.core(metadata.namespace ?? '', 'pods', this.name), { gracePeriodSeconds: 0, preconditions: { uid: this.#podUid } });
       this.wake();
     }
   }

@@ -11,18 +11,16 @@ const zones = ['zone-a', 'zone-b', 'zone-c'] as const;
  */
 export class Nodes {
   readonly names: readonly string[];
-  readonly #api: ApiClient;
   #beat: NodeJS.Timeout | undefined;
 
-  constructor(api: ApiClient, prefix: string) {
-    this.#api = api;
+  constructor(readonly kubelets: ApiClient, prefix: string) {
     this.names = zones.map((zone) => `${prefix}-${zone}`);
   }
 
   async start(): Promise<void> {
     for (const [i, name] of this.names.entries()) {
       const labels = { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'topology.kubernetes.io/zone': zones[i] };
-      await this.#api.create(paths.nodes(), { apiVersion: 'v1', kind: 'Node', metadata: { name, labels }, spec: { taints: [{ key: 'node.cnpg.io/databases', effect: 'NoSchedule' }] } });
+      await this.kubelets.create(paths.nodes(), { apiVersion: 'v1', kind: 'Node', metadata: { name, labels }, spec: { taints: [{ key: 'node.cnpg.io/databases', effect: 'NoSchedule' }] } });
     }
     await this.#sayAlive();
     this.#beat = setInterval(() => void this.#sayAlive().catch(() => undefined), beatMs);
@@ -40,8 +38,8 @@ export class Nodes {
   async stop(): Promise<void> {
     clearInterval(this.#beat);
     for (const name of this.names) {
-      await this.#api.remove(paths.leases('kube-node-lease', name)).catch(() => undefined);
-      await this.#api.remove(paths.nodes(name)).catch(() => undefined);
+      await this.kubelets.remove(paths.leases('kube-node-lease', name)).catch(() => undefined);
+      await this.kubelets.remove(paths.nodes(name)).catch(() => undefined);
     }
   }
 
@@ -49,7 +47,7 @@ export class Nodes {
     const at = new Date().toISOString();
     const condition = (type: string, status: string): object => ({ type, status, reason: 'KubeletReady', message: '', lastHeartbeatTime: at, lastTransitionTime: this.#since });
     for (const name of this.names) {
-      await this.#api.merge<V1Node>(`${paths.nodes(name)}/status`, {
+      await this.kubelets.merge<V1Node>(`${paths.nodes(name)}/status`, {
         status: {
           capacity: { cpu: '4', memory: '8Gi', pods: '110' },
           allocatable: { cpu: '4', memory: '8Gi', pods: '110' },

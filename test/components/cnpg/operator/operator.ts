@@ -5,6 +5,7 @@ import type { KubernetesObject, V1Pod } from '@kubernetes/client-node';
 import { ApiClient } from '../api/client.js';
 import { definitions } from '../api/crds.js';
 import { group, paths, type Backup, type Cluster, type Pooler } from '../api/types.js';
+import type { Kubeconfigs } from '../channel.js';
 import type { Place } from '../postgres/place.js';
 import { position, lsnNumber, receiverPid } from '../postgres/replication.js';
 import { noSwitches, type Control, type Happened, type InstanceFacts, type Switches } from '../switches.js';
@@ -15,7 +16,7 @@ import { Nodes } from './nodes.js';
 import { Poolers } from './poolers.js';
 
 export interface OperatorOptions {
-  readonly kubeconfig: string;
+  readonly kubeconfigs: Kubeconfigs;
   readonly place: Place;
   /** Of the names of the nodes that its pods run on. */
   readonly nodePrefix: string;
@@ -39,11 +40,14 @@ export class Operator implements Control {
   #follows: Promise<unknown>[] = [];
 
   constructor(options: OperatorOptions) {
-    this.#api = new ApiClient(options.kubeconfig, this.#stopping.signal);
-    this.#nodes = new Nodes(this.#api, options.nodePrefix);
-    this.#poolers = new Poolers(this.#api, (namespace, name) => this.#actors.get(`${namespace}/${name}`));
+    const { operator, instances, kubelets, cloud } = options.kubeconfigs;
+    const { signal } = this.#stopping;
+    this.#api = new ApiClient(operator, signal);
+    const clients = { api: this.#api, instances: new ApiClient(instances, signal), cloud: new ApiClient(cloud, signal, 'aws-cloud-controller-manager/v1.30 (stand-in)') };
+    this.#nodes = new Nodes(new ApiClient(kubelets, signal, 'kubelet/v1.30.0 (stand-in)'), options.nodePrefix);
+    this.#poolers = new Poolers(clients, (namespace, name) => this.#actors.get(`${namespace}/${name}`));
     this.#around = {
-      api: this.#api,
+      ...clients,
       nodes: this.#nodes,
       place: options.place,
       leaseSeconds: options.leaseSeconds,
@@ -101,7 +105,7 @@ export class Operator implements Control {
     const { namespace = '', name = '', labels, deletionTimestamp, uid } = pod.metadata ?? {};
     const actor = this.#actors.get(`${namespace}/${labels?.['cnpg.io/cluster'] ?? ''}`);
     if (actor !== undefined) actor.seen(pod, deleted);
-    else if (deletionTimestamp !== undefined && !deleted && this.#nodes.runs(pod)) void this.#api.remove(paths.core(namespace, 'pods', name), { gracePeriodSeconds: 0, preconditions: { uid } }).catch(() => undefined);
+    else if (deletionTimestamp !== undefined && !deleted && this.#nodes.runs(pod)) void this.#nodes.kubelets.remove(paths.core(namespace, 'pods', name), { gracePeriodSeconds: 0, preconditions: { uid } }).catch(() => undefined);
   }
 
   /** Ends every server and takes the nodes away; objects of Clusters stay. */

@@ -1,7 +1,6 @@
 import { freePort } from '../../../../src/clients/provision/lib/free-port.js';
-import type { ApiClient } from '../api/client.js';
 import { ownedBy, paths, type Pooler } from '../api/types.js';
-import type { ClusterActor } from './cluster.js';
+import type { ClusterActor, Surroundings } from './cluster.js';
 import { publishedAddress, serviceOf } from './objects.js';
 import { ServiceProxy } from './proxy.js';
 
@@ -9,7 +8,7 @@ import { ServiceProxy } from './proxy.js';
 export class Poolers {
   readonly #open = new Map<string, Promise<ServiceProxy>>();
 
-  constructor(private readonly api: ApiClient, private readonly actorOf: (namespace: string, cluster: string) => ClusterActor | undefined) {}
+  constructor(private readonly clients: Pick<Surroundings, 'api' | 'cloud'>, private readonly actorOf: (namespace: string, cluster: string) => ClusterActor | undefined) {}
 
   seen(pooler: Pooler, deleted: boolean): void {
     const { uid } = pooler.metadata;
@@ -31,9 +30,10 @@ export class Poolers {
     const port = await freePort();
     const proxy = await ServiceProxy.open(port, () => this.actorOf(namespace, cluster.name)?.services.podPorts(type) ?? []);
     const services = paths.core(namespace, 'services');
-    await this.api.create(services, serviceOf({ name, namespace, cluster: cluster.name, owner: ownedBy(pooler, 'Pooler') }, { 'cnpg.io/poolerName': name }, port));
-    await this.api.merge(`${services}/${name}/status`, publishedAddress);
-    await this.api.merge(`${paths.poolers(namespace, name)}/status`, { status: { instances } });
+    const { api, cloud } = this.clients;
+    await api.create(services, serviceOf({ name, namespace, cluster: cluster.name, owner: ownedBy(pooler, 'Pooler') }, { 'cnpg.io/poolerName': name }, port));
+    await cloud.merge(`${services}/${name}/status`, publishedAddress);
+    await api.merge(`${paths.poolers(namespace, name)}/status`, { status: { instances } });
     return proxy;
   }
 }

@@ -28,7 +28,7 @@ export class ClusterServices {
       const service = `${name}-${kind}`;
       const services = paths.core(cluster.metadata.namespace, 'services');
       await around.api.create(services, serviceOf({ name: service, namespace: cluster.metadata.namespace, cluster: name, owner: ownedBy(cluster, 'Cluster') }, { 'cnpg.io/cluster': name, ...selectors[kind] }, port));
-      await around.api.merge(`${services}/${service}/status`, publishedAddress);
+      await around.cloud.merge(`${services}/${service}/status`, publishedAddress);
       this.ports.set(kind, port);
     }
   }
