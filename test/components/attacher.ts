@@ -33,7 +33,8 @@ export async function startAttacher({ own, nodes, kubeconfigOf }: Pick<Cluster, 
   if (own === null) throw new Error('the attacher is for clusters of ours');
   const { EC2 } = await import('@aws-sdk/client-ec2');
   const ec2 = new EC2({ endpoint, region, credentials });
-  const request = await requestsTo(kubeconfigOf('attacher'));
+  // As the sidecar of the real driver calls itself, whose program has that name: it is the field manager of what it writes.
+  const request = await requestsTo(kubeconfigOf('attacher'), 'csi-attacher/v4.8.0 (stand-in)');
   const instances = new Map<string, { readonly id: string; readonly zone: string }>();
   for (const { name, zone } of nodes) {
     const { Instances = [] } = await ec2.runInstances({ ImageId: 'ami-12c6146b', MinCount: 1, MaxCount: 1, Placement: { AvailabilityZone: zone }, TagSpecifications: [{ ResourceType: 'instance', Tags: [{ Key: 'Name', Value: name }] }] });

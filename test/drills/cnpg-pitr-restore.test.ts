@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { requireOwnKubernetes, type KubernetesObject } from '../components/kubernetes/index.js';
 import { openStage, type Stage } from './cnpg.js';
+import { meanwhile } from './meanwhile.js';
 import { begin, drill, edit, expectNothingLeft, muster, removeFolders, run, runsIn, scratch, stepOf } from './harness.js';
 
 const describe = await requireOwnKubernetes('a stand-in is the operator of CloudNativePG');
@@ -28,7 +29,7 @@ describe.each(['plugin', 'in-tree'] as const)('a restore from the store of the %
 
   it('passes at exactly the moment before the bad deploy, and leaves no object', async () => {
     const before = await names();
-    const drilled = await drill(stage.drill('cnpg-pitr-restore', { set: { rows: 2000 } }));
+    const drilled = await drill(stage.drill('cnpg-pitr-restore', { watched: 'audited', set: { rows: 2000 } }));
     expect(drilled.codes).toEqual([]);
     expect(drilled.drill.verdict).toBe('passed');
     expect(drilled.drill.rpo.lost).toBe(0);
@@ -39,6 +40,14 @@ describe.each(['plugin', 'in-tree'] as const)('a restore from the store of the %
     expect(drilled.evidence('archiving')).toMatchObject([{ connection: 'copy', to: null }]);
     expect(drilled.drill.notProved.join('\n')).toContain('The last transaction that copy replayed');
     expect(await names()).toEqual(before);
+  });
+
+  it.runIf(archive === 'plugin')('fails by name when somebody helps the copy', async () => {
+    const copy = stage.paths.cluster.replace(stage.cnpg.cluster, 'orders-drill');
+    const work = () => stage.alice('PATCH', `${copy}?fieldManager=kubectl-edit`, { spec: { postgresql: { parameters: { max_connections: '200' } } } });
+    const drilled = await drill(stage.drill('cnpg-pitr-restore', { watched: true, set: { rows: 2000 }, ...meanwhile('restore', work) }));
+    expect(drilled.codes).toEqual(['undocumented-change']);
+    expect(drilled.why('undocumented-change')).toMatch(/cluster databases\/orders-drill: changed spec\.postgresql by kubectl-edit$/);
   });
 
   it('is refused before anything is broken when the window of the store does not reach back to the target', async () => {

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
+import type { Environment } from '../../src/engine/documents.js';
 import type { Cluster } from '../components/kubernetes/index.js';
 import type { VolumeService } from '../components/volume-service.js';
 import { account, drillTag, inside, region } from '../clients/ec2/lib.js';
@@ -10,8 +11,17 @@ import { root } from './harness.js';
 /** Of all commands on the documents that `swapDocuments` writes. */
 export const swapDrill = ['runbook.yaml', '--env', 'environment.yaml', ...Object.entries({ canary: '/canary', expected: 'orders: 4711', health: '/' }).flatMap(([name, value]) => ['--set', `${name}=${value}`])];
 
+export interface SwapOptions {
+  /** Default: of the administrator. */
+  readonly kubeconfig?: string;
+  /** With the watchers and profiles of environments/eks.example.yaml; `audited`: and by the API server's audit log. Default: AWS is watched alone. */
+  readonly watched?: boolean | 'audited';
+}
+
 /** runbooks/ebs-volume-swap.yaml and an environment for the workload at `at`, as a user would write it. */
-export async function swapDocuments(folder: string, cluster: Cluster, at: Place, service: VolumeService, kubeconfig = cluster.kubeconfig): Promise<void> {
+export async function swapDocuments(folder: string, cluster: Cluster, at: Place, service: VolumeService, { kubeconfig = cluster.kubeconfig, watched = false }: SwapOptions = {}): Promise<void> {
+  const { watch } = parse(await readFile(join(root, 'runbooks/environments/eks.example.yaml'), 'utf8')) as Environment;
+  const audit = watched === 'audited' ? { with: { k8s: { audit: cluster.own?.auditLog } } } : {};
   const environment = {
     apiVersion: 'muster/v1',
     kind: 'Environment',
@@ -22,7 +32,7 @@ export async function swapDocuments(folder: string, cluster: Cluster, at: Place,
     },
     endpoints: { app: { provision: 'existing', to: 'cluster', host: '127.0.0.1', port: service.port } },
     boundary: { aws: [inside], kubernetes: [{ context: cluster.context, uid: cluster.uid, namespaces: [at.namespace], cluster: [`persistentvolumes/${at.volumeName}`, 'persistentvolumes/muster-*', 'volumeattachments.storage.k8s.io'] }] },
-    watch: { required: ['ec2'], profiles: ['aws'], settle: '1s' },
+    watch: { ...(watched === false ? { required: ['ec2'], profiles: ['aws'] } : { ...watch, ...audit }), settle: '1s' },
     runbooks: 'any',
     stableFor: '1s',
   };

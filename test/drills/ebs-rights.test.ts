@@ -51,7 +51,7 @@ suite('a volume is swapped under exactly the rights that `muster permissions` pr
     if (cluster.own === null) throw new Error('not a cluster of ours');
     account = await serviceAccount(cluster, cluster.own, at.namespace);
     folder = await scratch();
-    await swapDocuments(folder, cluster, at, service, account.kubeconfig);
+    await swapDocuments(folder, cluster, at, service, { kubeconfig: account.kubeconfig });
     roles = printedRoles(await printed('permissions', '--only', 'cluster'));
     policy = JSON.parse(await printed('permissions', '--only', 'aws')) as Policy;
     user = await iamUser(moto, 'drill', actionsOf(policy));

@@ -19,8 +19,8 @@ export interface KubernetesObject {
   readonly items?: KubernetesObject[];
 }
 
-/** As the user of the current context of a kubeconfig, whichever way it logs in. */
-export async function requestsTo(kubeconfig: string): Promise<Request> {
+/** As the user of the current context of a kubeconfig, whichever way it logs in. From `userAgent` the API server takes the name of a field manager: what is before the slash. */
+export async function requestsTo(kubeconfig: string, userAgent?: string): Promise<Request> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
@@ -38,6 +38,7 @@ export async function requestsTo(kubeconfig: string): Promise<Request> {
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('end', () => resolve({ status: response.statusCode ?? 0, text })).on('error', reject);
       });
       sent.setHeader('accept', 'application/json');
+      if (userAgent !== undefined) sent.setHeader('user-agent', userAgent);
       const said = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
       if (body !== undefined) sent.setHeader('content-type', contentType);
       // Node tells the length of no DELETE by itself, whose body would then be overlooked.

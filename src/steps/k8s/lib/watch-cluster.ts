@@ -5,7 +5,8 @@ import { messageOf, StepError } from '../../../engine/errors.js';
 import { kubernetesBoundary, namesObject, type KubernetesBoundary } from '../../../engine/guard/kubernetes.js';
 import type { WorldConnection } from '../../../engine/world.js';
 import { ignored, type AuditedPlace } from './watch-audit.js';
-import { isRemoval, WatchedPlace, type Objects } from './watch-place.js';
+import { Owners } from './watch-owners.js';
+import { isRemoval, WatchedPlace } from './watch-place.js';
 import type { AuditTrail } from './watch-trail.js';
 
 /** All of the boundary that lies in the cluster of one connection. */
@@ -47,14 +48,15 @@ export class WatchedCluster {
     if (trail === undefined) this.ctx.unseen(`${this.name}: kubectl exec, attach and port-forward, and who deleted or scaled something: no audit source is named`);
     const { resources, unavailable } = await this.#cluster.resources();
     for (const group of unavailable) this.ctx.unseen(`kinds of the API group ${group}, which did not answer`);
-    const objects: Objects = new Map();
-    const places = resources.filter((resource) => this.#isWatched(resource)).flatMap((resource) => this.#placesOf(resource, objects));
+    const owners = new Owners();
+    const places = resources.filter((resource) => this.#isWatched(resource)).flatMap((resource) => this.#placesOf(resource, owners));
     const begun = await Promise.all(places.map(async ({ place, what }) => this.#begun(place, what, signal)));
     this.#places = begun.flat();
   }
 
   async compare(): Promise<number> {
     for (const place of this.#places) await place.compare();
+    for (const place of this.#places) place.settle();
     return this.#places.reduce((sum, { size }) => sum + size, 0);
   }
 
@@ -81,8 +83,8 @@ export class WatchedCluster {
     }
   }
 
-  #placesOf(resource: Resource, objects: Objects): { readonly place: WatchedPlace; readonly what: string }[] {
-    const common = { cluster: this.#cluster, system: this.#system, scope: this.#scope, resource, objects };
+  #placesOf(resource: Resource, owners: Owners): { readonly place: WatchedPlace; readonly what: string }[] {
+    const common = { cluster: this.#cluster, system: this.#system, scope: this.#scope, resource, owners };
     const place = (namespace: string | undefined, isMeant: (name: string) => boolean) => ({
       place: new WatchedPlace({ ...common, isMeant, ...(namespace === undefined ? {} : { namespace }) }, this.ctx, (observation) => this.#observed(observation)),
       what: `${resource.plural}${namespace === undefined ? '' : ` in ${namespace}`}`,

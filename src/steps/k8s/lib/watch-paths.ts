@@ -18,7 +18,10 @@ export function inWordsOf(paths: readonly string[]): string {
 function differing(before: unknown, after: unknown, path: string, depth: number): string[] {
   if (canonicalJson(before ?? null) === canonicalJson(after ?? null)) return [];
   // A controller's report of what it sees is one thing; annotations and labels are told apart.
-  const open = depth < 2 || ((path === 'metadata.annotations' || path === 'metadata.labels') && depth < 3);
+  const named = path === 'metadata.annotations' || path === 'metadata.labels';
+  const open = depth < 2 || (named && depth < 3);
+  if (named && before === undefined) return differing({}, after, path, depth);
+  if (named && after === undefined) return differing(before, {}, path, depth);
   if (path === 'status' || !open || !isObject(before) || !isObject(after)) return [path];
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => !(path === 'metadata' && bookkeeping.has(name)));
   return names.toSorted().flatMap((name) => differing(before[name], after[name], path === '' ? name : `${path}.${name}`, depth + 1));

@@ -5,15 +5,13 @@ import { runLabel, runMark } from '../../../engine/mark.js';
 import { planned } from './declare.js';
 import { writersBetween } from './watch-managers.js';
 import { isAlive, nodeNameOf, taintThatEvicts } from './watch-nodes.js';
+import type { Deletion, Owners } from './watch-owners.js';
 import { changedPaths, inWordsOf } from './watch-paths.js';
 
 /** Within this time after a step its own change may still be on its way to us. */
 const deliveryMs = 1_000;
 const ourManager = 'muster';
-const removals = { marked: 'marked for deletion', gone: 'deleted' } as const;
-
-/** Every object that is watched, by uid: controllers are found by what they own. */
-export type Objects = Map<string, KubernetesObject>;
+const removals = { marked: 'marked for deletion', cut: 'deleted at once', gone: 'deleted' } as const;
 
 export interface PlaceOptions {
   readonly cluster: KubernetesCluster;
@@ -22,13 +20,14 @@ export interface PlaceOptions {
   readonly resource: Resource;
   readonly namespace?: string;
   readonly isMeant: (name: string) => boolean;
-  readonly objects: Objects;
+  readonly owners: Owners;
 }
 
 /** Watches one kind in one namespace, or one cluster-scoped kind: a list, and from its version on all that happens. */
 export class WatchedPlace {
   readonly #uids = new Set<string>();
   readonly #leaving = new Set<string>();
+  readonly #unexplained: { readonly deletion: Deletion; readonly change: string; readonly at: string; readonly since: string | undefined }[] = [];
   #seenAt: string;
   #ended: Promise<void> = Promise.resolve();
 
@@ -87,14 +86,14 @@ export class WatchedPlace {
     for (const object of items) this.#changed(object, this.#seenAt);
     const there = new Set(items.map(({ metadata }) => metadata.uid ?? ''));
     for (const uid of this.#uids) {
-      const gone = this.place.objects.get(uid);
+      const gone = this.place.owners.objects.get(uid);
       if (!there.has(uid) && gone !== undefined) this.#deleted(gone, this.#seenAt);
     }
   }
 
   #changed(object: KubernetesObject, since?: string): void {
     const uid = object.metadata.uid ?? '';
-    const before = this.place.objects.get(uid);
+    const before = this.place.owners.objects.get(uid);
     if (!this.place.isMeant(object.metadata.name) || before?.metadata.resourceVersion === object.metadata.resourceVersion) return;
     this.#remember(object);
     if (object.metadata.deletionTimestamp !== undefined && before?.metadata.deletionTimestamp === undefined) {
@@ -120,39 +119,38 @@ export class WatchedPlace {
     const uid = object.metadata.uid ?? '';
     if (!this.#uids.delete(uid)) return;
     if (!this.#leaving.delete(uid)) this.#leaves(object, removals.gone, since);
-    this.place.objects.delete(uid);
+    this.place.owners.forget(uid, Date.parse(this.ctx.clock.now().at));
   }
 
   /** The rest of a pod's time to end was cut: its kubelet does so once it has ended, and whoever knows that the kubelet is dead. */
   #givenUp(object: KubernetesObject, since: string | undefined): void {
     const node = nodeNameOf(object);
     const kubelet = node !== undefined && isAlive(this.#nodeOf(object)) ? `kubelet of ${node}` : null;
-    this.#observe(object, kubelet, 'deleted at once', kubelet === null ? 'none' : 'another', since);
+    this.#observe(object, kubelet, removals.cut, kubelet === null ? 'none' : 'another', since);
   }
 
   /** undefined where nodes are not watched. */
   #nodeOf(pod: KubernetesObject): KubernetesObject | undefined {
     const name = nodeNameOf(pod);
-    return name === undefined ? undefined : [...this.place.objects.values()].find(({ kind, metadata }) => kind === 'Node' && metadata.name === name);
+    return name === undefined ? undefined : [...this.place.owners.objects.values()].find(({ kind, metadata }) => kind === 'Node' && metadata.name === name);
   }
 
-  /** The API says of no deletion who asked for it. Where an owner explains it, its controller did. */
+  /** The API says of no deletion who asked for it. Where an owner explains it, its controller did; what owners may still explain is told at the end. */
   #leaves(object: KubernetesObject, change: string, since: string | undefined): void {
-    const controller = this.#controllerThatRemoves(object);
-    this.#observe(object, controller, change, controller === null ? 'none' : 'another', since);
+    const { owners } = this.place;
+    const at = this.ctx.clock.now().at;
+    const deletion = owners.deletion(object, Date.parse(at));
+    const controller = taintThatEvicts(object, this.#nodeOf(object)) ?? owners.explain(deletion);
+    if (controller === null && deletion.staying.size > 0) this.#unexplained.push({ deletion, change, at, since });
+    else this.#observe(object, controller, change, controller === null ? 'none' : 'another', since);
   }
 
-  #controllerThatRemoves(object: KubernetesObject): string | null {
-    const lost = taintThatEvicts(object, this.#nodeOf(object));
-    if (lost !== undefined) return lost;
-    for (const { uid, kind, name } of object.metadata.ownerReferences ?? []) {
-      const owner = this.place.objects.get(uid);
-      if (owner === undefined || owner.metadata.deletionTimestamp !== undefined) return `garbage collector, after ${kind.toLowerCase()} ${name}`;
-      const wanted = replicasOf(owner);
-      const staying = [...this.place.objects.values()].filter((each) => each.kind === object.kind && each.metadata.deletionTimestamp === undefined && each.metadata.uid !== object.metadata.uid && each.metadata.ownerReferences?.some((reference) => reference.uid === uid) === true);
-      if (wanted !== undefined && staying.length >= wanted) return `controller of ${kind.toLowerCase()} ${name}`;
+  /** Tells of deletions for which no owner has come to answer. After every place was compared. */
+  settle(): void {
+    for (const { deletion, change, at, since } of this.#unexplained.splice(0)) {
+      const controller = this.place.owners.explain(deletion);
+      this.#observe(deletion.object, controller, change, controller === null ? 'none' : 'another', since, at);
     }
-    return null;
   }
 
   /** Created objects bear the run's label; what was there before can only be told by the manager. */
@@ -162,8 +160,7 @@ export class WatchedPlace {
     return before !== undefined || run === undefined || run === runMark(this.ctx.runId);
   }
 
-  #observe({ apiVersion, kind, metadata: { name, namespace } }: KubernetesObject, actor: string | null, change: string, proof: Observation['proof'], since: string | undefined): void {
-    const at = this.ctx.clock.now().at;
+  #observe({ apiVersion, kind, metadata: { name, namespace } }: KubernetesObject, actor: string | null, change: string, proof: Observation['proof'], since: string | undefined, at = this.ctx.clock.now().at): void {
     const { system, scope } = this.place;
     this.tell({ system, object: planned({ apiVersion, kind, namespace, name }), actor, change, at, since: since ?? new Date(Date.parse(at) - deliveryMs).toISOString(), proof, scope });
   }
@@ -171,7 +168,7 @@ export class WatchedPlace {
   #remember(object: KubernetesObject): void {
     if (!this.place.isMeant(object.metadata.name)) return;
     this.#uids.add(object.metadata.uid ?? '');
-    this.place.objects.set(object.metadata.uid ?? '', object);
+    this.place.owners.remember(object, Date.parse(this.ctx.clock.now().at));
   }
 
   #collection(): Collection {
@@ -187,15 +184,10 @@ export class WatchedPlace {
 
 /** Is it a deletion that this says of an object? */
 export function isRemoval(change: string): boolean {
-  return change === removals.marked || change === removals.gone;
+  return Object.values<string>(removals).includes(change);
 }
 
 /** What is in a secret is not read. */
 function isSecret({ group, plural }: Resource): boolean {
   return group === '' && plural === 'secrets';
-}
-
-function replicasOf(owner: KubernetesObject): number | undefined {
-  const { spec } = owner;
-  return typeof spec === 'object' && spec !== null && 'replicas' in spec && typeof spec.replicas === 'number' ? spec.replicas : undefined;
 }
