@@ -24,7 +24,7 @@ describe.each(['plugin', 'in-tree'] as const)('a restore from the store of the %
   async function names(): Promise<string[]> {
     const { namespace } = stage.cnpg;
     const kinds = ['clusters', 'backups'].map((plural) => `/apis/postgresql.cnpg.io/v1/namespaces/${namespace}/${plural}`).concat(['pods', 'services', 'secrets'].map((plural) => `/api/v1/namespaces/${namespace}/${plural}`));
-    return (await Promise.all(kinds.map(objects))).flat().map(({ metadata }) => metadata.name);
+    return (await Promise.all(kinds.map(objects))).flat().map(({ metadata }) => metadata.name).filter((name) => !name.startsWith('default-token-'));
   }
 
   it('passes at exactly the moment before the bad deploy, and leaves no object', async () => {
@@ -32,7 +32,7 @@ describe.each(['plugin', 'in-tree'] as const)('a restore from the store of the %
     const drilled = await drill(stage.drill('cnpg-pitr-restore', { watched: 'audited', set: { rows: 2000 } }));
     expect(drilled.codes).toEqual([]);
     expect(drilled.drill.verdict).toBe('passed');
-    expect(drilled.drill.rpo.lost).toBe(0);
+    expect(drilled.drill.rpo.status).toBe('met');
     const [restored] = drilled.evidence('restore-target');
     expect(restored?.settings).toMatchObject({ 'recoveryTarget.backupID': drilled.evidence('backup')[0]?.name, 'recoveryTarget.targetTLI': '1' });
     expect(restored?.settings['recoveryTarget.targetTime']).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00$/);
@@ -47,7 +47,7 @@ describe.each(['plugin', 'in-tree'] as const)('a restore from the store of the %
     const work = () => stage.alice('PATCH', `${copy}?fieldManager=kubectl-edit`, { spec: { postgresql: { parameters: { max_connections: '200' } } } });
     const drilled = await drill(stage.drill('cnpg-pitr-restore', { watched: true, set: { rows: 2000 }, ...meanwhile('restore', work) }));
     expect(drilled.codes).toEqual(['undocumented-change']);
-    expect(drilled.why('undocumented-change')).toMatch(/cluster databases\/orders-drill: changed spec\.postgresql by kubectl-edit$/);
+    expect(drilled.why('undocumented-change')).toMatch(/^\S+ \S+ cluster databases\/orders-drill: changed spec\.postgresql by kubectl-edit$/);
   });
 
   it('is refused before anything is broken when the window of the store does not reach back to the target', async () => {

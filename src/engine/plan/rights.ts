@@ -1,5 +1,7 @@
 import type { NeededRight } from '../define-step.js';
-import type { Permission } from '../permission.js';
+import { watchPolicy } from '../watch/policy.js';
+import { kubernetesBoundary } from '../guard/kubernetes.js';
+import type { KubernetesRight, Permission } from '../permission.js';
 import type { Registry } from '../registry.js';
 import { flattenSteps, type PlanBinding } from '../plan-document.js';
 
@@ -35,7 +37,28 @@ export function rightsOn(binding: PlanBinding, connection: string): NeededRight[
 
 /** The rules that a cluster's roles must hold, each once. */
 export function kubernetesRightsOn(binding: PlanBinding, connection: string, provisioned: readonly Declared[]): NeededRight<'kubernetes'>[] {
-  return each([...provisioned, ...declaredPermissions(binding)], (permission) => (permission.system === 'kubernetes' && permission.connection === connection ? permission : undefined));
+  const watched = (permission: Permission): readonly Permission[] => (permission.system === 'kubernetes' && permission.connection === '*' ? everywhere(binding, connection, permission) : [permission]);
+  const required = watchPolicy(binding.environment).required.map((name) => `watcher ${name}`);
+  // An advisory watcher sees what it may see.
+  const counts = ({ by }: Declared): boolean => !by.startsWith('watcher ') || required.includes(by);
+  const declared = [...provisioned, ...declaredPermissions(binding)].filter(counts).map(({ by, permissions }) => ({ by, permissions: permissions.flatMap(watched) }));
+  return each(declared, (permission) => (permission.system === 'kubernetes' && permission.connection === connection ? permission : undefined));
+}
+
+/** What a watcher needs in all of the boundary: in its namespaces, and of the cluster-scoped kinds that it names. */
+function everywhere({ environment }: PlanBinding, connection: string, right: KubernetesRight): KubernetesRight[] {
+  const context = environment.connections[connection]?.with['context'];
+  const { boundary } = environment;
+  const entries = kubernetesBoundary(typeof boundary === 'object' && boundary !== null && 'kubernetes' in boundary ? boundary.kubernetes : undefined).filter((entry) => entry.context === context);
+  const namespaces = new Set(entries.flatMap((entry) => entry.namespaces));
+  const wide = new Set(entries.flatMap(({ cluster }) => cluster.map((object) => object.split('/')[0] ?? '')));
+  return [
+    ...[...namespaces].map((namespace) => ({ ...right, connection, namespace })),
+    ...[...wide].flatMap((kind) => {
+      const [resource = '', ...group] = kind.split('.');
+      return right.resource === '*' || right.resource === resource ? [{ ...right, connection, apiGroup: group.join('.'), resource, scope: 'cluster' as const }] : [];
+    }),
+  ];
 }
 
 /** The statements that a policy for an AWS connection must hold, each once. What a watcher asks (`*`) it asks of every account. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { isAlive, taintThatEvicts } from '../../../src/steps/k8s/lib/watch-nodes.js';
+import { isAlive, taintsFollow, taintThatEvicts } from '../../../src/steps/k8s/lib/watch-nodes.js';
+import { Owners } from '../../../src/steps/k8s/lib/watch-owners.js';
 import { writersBetween } from '../../../src/steps/k8s/lib/watch-managers.js';
 
 const unreachable = 'node.kubernetes.io/unreachable';
@@ -21,6 +22,14 @@ describe('a pod of a lost node is evicted by the control plane', () => {
     expect(taintThatEvicts(pod('2026-11-20T12:00:00Z', []), undefined)).toBeUndefined();
   });
 
+  test('and its taint goes when the node is back, and not before', () => {
+    const back = { ...lost, spec: {}, status: { conditions: [{ type: 'Ready', status: 'True' }] } };
+    expect(taintsFollow(lost, back)).toBe(true);
+    expect(taintsFollow(lost, { ...lost, spec: {} })).toBe(false);
+    const ours = { key: 'shop.example/reserved', effect: 'NoSchedule' };
+    expect(taintsFollow({ ...lost, spec: { taints: [ours] } }, back)).toBe(false);
+  });
+
   test('whose kubelet can end nothing', () => {
     expect(isAlive(lost)).toBe(false);
     expect(isAlive({ ...lost, status: { conditions: [{ type: 'Ready', status: 'True' }] } })).toBe(true);
@@ -34,4 +43,42 @@ test('who wrote one part and took another away within a second is known by the p
   expect(writersBetween(before, endpoints({}, {}), ['metadata.annotations', 'subsets'])).toEqual(['kube-controller-manager']);
   // Anybody may have taken it away.
   expect(writersBetween(before, endpoints({}, {}), ['metadata.annotations'])).toEqual([]);
+});
+
+test('a number of replicas that alone was changed may have been scaled by anybody, where a server does not sign that', () => {
+  const replicaSet = (replicas: number, more: object = {}) => ({ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'web', managedFields: [{ manager: 'kube-controller-manager', operation: 'Update', time: '2026-11-20T10:00:00Z', fieldsV1: { 'f:metadata': { 'f:annotations': { 'f:desired': {} } }, 'f:spec': { 'f:replicas': {} } }, ...more }] }, spec: { replicas } });
+  expect(writersBetween(replicaSet(1), replicaSet(2), ['spec.replicas'])).toEqual([]);
+  expect(writersBetween(replicaSet(1), replicaSet(2), ['metadata.annotations.desired', 'spec.replicas'])).toEqual(['kube-controller-manager']);
+  const signed = { subresource: 'status' };
+  expect(writersBetween(replicaSet(1, signed), replicaSet(2, signed), ['spec.replicas'])).toEqual(['kube-controller-manager']);
+});
+
+describe('a deletion is explained by its owner', () => {
+  const owner = (replicas: number) => ({ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'web', uid: 'rs' }, spec: { replicas } });
+  const owned = (name: string) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name, uid: name, ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: 'rs' }] } });
+  const two = () => {
+    const owners = new Owners();
+    for (const each of [owner(2), owned('a'), owned('b')]) owners.remember(each, 0);
+    return owners;
+  };
+
+  test('that wants fewer, or is gone, also where that is told a little later', () => {
+    const fewer = two();
+    const first = fewer.deletion(owned('a'), 5_000);
+    expect(fewer.explain(first)).toBeNull();
+    fewer.remember(owner(1), 6_000);
+    expect(fewer.explain(first)).toBe('controller of replicaset web');
+    const gone = two();
+    const second = gone.deletion(owned('a'), 5_000);
+    gone.forget('rs', 6_000);
+    expect(gone.explain(second)).toBe('garbage collector, after replicaset web');
+  });
+
+  test('and not by one that came to want fewer, or went, much later', () => {
+    const owners = two();
+    const deletion = owners.deletion(owned('a'), 5_000);
+    owners.remember(owner(1), 60_000);
+    owners.forget('rs', 61_000);
+    expect(owners.explain(deletion)).toBeNull();
+  });
 });

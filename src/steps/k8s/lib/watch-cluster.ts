@@ -9,6 +9,8 @@ import { Owners } from './watch-owners.js';
 import { isRemoval, WatchedPlace } from './watch-place.js';
 import type { AuditTrail } from './watch-trail.js';
 
+const turns = 3;
+
 /** All of the boundary that lies in the cluster of one connection. */
 export class WatchedCluster {
   readonly #cluster: KubernetesCluster;
@@ -55,7 +57,8 @@ export class WatchedCluster {
   }
 
   async compare(): Promise<number> {
-    for (const place of this.#places) await place.compare();
+    // What is seen to be gone may have gone after its owner was looked at: the owner is looked at again.
+    for (let turn = 0; turn === 0 || (turn < turns && this.#places.some((place) => place.waitsForOwners)); turn += 1) for (const place of this.#places) await place.compare();
     for (const place of this.#places) place.settle();
     return this.#places.reduce((sum, { size }) => sum + size, 0);
   }

@@ -8,7 +8,7 @@ type Entry = NonNullable<KubernetesObject['metadata']['managedFields']>[number];
  * same time (of one second's resolution) and more fields. An entry that only lost fields was written over by somebody else. Where no entry differs,
  * whoever wrote was the owner of what changed already, for another one would have become it; what was taken away has no owner any more,
  * and whoever wrote the rest did that too. None: the object does not say
- * who it was, which holds for deletions and, in older servers, for the number of replicas (`scale`).
+ * who it was, which holds for deletions and, in servers before 1.22, for a number of replicas that alone was changed (`scale`).
  */
 export function writersBetween(before: KubernetesObject | undefined, after: KubernetesObject, changed: readonly string[]): string[] {
   const entries = after.metadata.managedFields ?? [];
@@ -19,8 +19,10 @@ export function writersBetween(before: KubernetesObject | undefined, after: Kube
     const had = new Set(leaves(known.fieldsV1));
     return leaves(entry.fieldsV1).some((field) => !had.has(field));
   });
-  const owned = changed.filter((path) => entries.some((entry) => owns(entry, path)));
-  const writers = wrote.length > 0 || owned.length === 0 || changed.includes('spec.replicas') ? wrote : latest(entries.filter((entry) => owned.every((path) => owns(entry, path))));
+  // Servers that do not sign scaling name no subresource either.
+  const scalingIsSigned = entries.some((entry) => 'subresource' in entry);
+  const owned = changed.filter((path) => (path !== 'spec.replicas' || scalingIsSigned) && entries.some((entry) => owns(entry, path)));
+  const writers = wrote.length > 0 || owned.length === 0 ? wrote : latest(entries.filter((entry) => owned.every((path) => owns(entry, path))));
   return [...new Set(writers.map(({ manager }) => manager ?? 'unknown'))].toSorted();
 }
 

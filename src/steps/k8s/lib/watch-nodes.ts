@@ -34,6 +34,16 @@ export function taintThatEvicts(pod: KubernetesObject, node: KubernetesObject | 
   return evicting === undefined ? undefined : `taint eviction, node ${node.metadata.name} is ${evicting.key}`;
 }
 
+const Lifecycle = Type.Object({ spec: Type.Object({ unschedulable: Type.Optional(Type.Boolean()), taints: Type.Optional(Type.Array(Type.Object({ key: Type.String(), effect: Type.String() }))) }) });
+
+/** Were only taints taken away that the node controller keeps, and whose cause is over? */
+export function taintsFollow(before: KubernetesObject, after: KubernetesObject): boolean {
+  if (!Check(Lifecycle, before) || !Check(Lifecycle, after)) return false;
+  const { taints = [], unschedulable } = after.spec;
+  const gone = (before.spec.taints ?? []).filter(({ key, effect }) => !taints.some((taint) => taint.key === key && taint.effect === effect));
+  return gone.length > 0 && gone.every(({ key }) => (key === 'node.kubernetes.io/unschedulable' ? unschedulable !== true : /^node\.kubernetes\.io\/(not-ready|unreachable)$/.test(key) && isAlive(after)));
+}
+
 export function nodeNameOf(pod: KubernetesObject): string | undefined {
   return Check(Placed, pod) ? pod.spec.nodeName : undefined;
 }

@@ -4,7 +4,7 @@ import { messageOf } from '../../../engine/errors.js';
 import { runLabel, runMark } from '../../../engine/mark.js';
 import { planned } from './declare.js';
 import { writersBetween } from './watch-managers.js';
-import { isAlive, nodeNameOf, taintThatEvicts } from './watch-nodes.js';
+import { isAlive, nodeNameOf, taintsFollow, taintThatEvicts } from './watch-nodes.js';
 import type { Deletion, Owners } from './watch-owners.js';
 import { changedPaths, inWordsOf } from './watch-paths.js';
 
@@ -109,10 +109,11 @@ export class WatchedPlace {
     for (const writer of writers) this.#observe(object, writer, change, this.#isOurs(writer, object, before) ? 'ours' : 'another', since);
   }
 
-  /** A binding, which is how a scheduler gives a pod its node, is signed by no manager, and nothing else can set that field. */
+  /** A binding, which is how a scheduler gives a pod its node, is signed by no manager, and nothing else can set that field. Nor is what is taken away. */
   #unsigned(object: KubernetesObject, before: KubernetesObject | undefined, change: string, since: string | undefined): void {
     const isBound = before !== undefined && /^changed spec\.nodeName(, status)?$/.test(change);
-    this.#observe(object, isBound ? 'scheduler' : null, change, isBound ? 'another' : 'none', since);
+    const actor = isBound ? 'scheduler' : before !== undefined && change === 'changed spec.taints' && taintsFollow(before, object) ? 'node controller' : null;
+    this.#observe(object, actor, change, actor === null ? 'none' : 'another', since);
   }
 
   #deleted(object: KubernetesObject, since?: string): void {
@@ -143,6 +144,11 @@ export class WatchedPlace {
     const controller = taintThatEvicts(object, this.#nodeOf(object)) ?? owners.explain(deletion);
     if (controller === null && deletion.staying.size > 0) this.#unexplained.push({ deletion, change, at, since });
     else this.#observe(object, controller, change, controller === null ? 'none' : 'another', since);
+  }
+
+  /** Has it seen deletions that an owner may explain whose end was not told yet? */
+  get waitsForOwners(): boolean {
+    return this.#unexplained.some(({ deletion }) => this.place.owners.explain(deletion) === null);
   }
 
   /** Tells of deletions for which no owner has come to answer. After every place was compared. */
