@@ -102,7 +102,7 @@ export class WatchedPlace {
       return;
     }
     const paths = before === undefined ? [] : changedPaths(before, object);
-    if (before?.metadata.deletionTimestamp !== undefined && paths.length > 0 && paths.every((path) => /^metadata\.deletion/.test(path))) return this.#givenUp(object, since);
+    if (before?.metadata.deletionTimestamp !== undefined && paths.length > 0 && paths.every((path) => path.startsWith('metadata.deletion'))) return this.#givenUp(object, since);
     const change = before === undefined ? 'created' : isSecret(this.place.resource) && paths.length === 0 ? 'changed data' : inWordsOf(paths);
     const writers = writersBetween(before, object, paths);
     if (writers.length === 0) this.#unsigned(object, before, change, since);
