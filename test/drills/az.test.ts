@@ -25,7 +25,7 @@ describeKubernetes('a zone', () => {
     watched: true,
     environment({ boundary, watch }) {
       boundary.commands = [power.file];
-      if (watch !== undefined && audit !== undefined) watch.with = { k8s: { audit } };
+      if (watch !== undefined && audit !== undefined) watch.with = { k8s: { audit: { file: audit } } };
     },
   });
 

@@ -63,7 +63,7 @@ export async function openStage(options: Omit<CnpgOptions, 'kubeconfigOf'> = {})
 async function watchOf(audit: string | undefined): Promise<NonNullable<Environment['watch']>> {
   const { watch } = parse(await readFile(join(root, 'runbooks/environments/cnpg.example.yaml'), 'utf8')) as Environment;
   // The stand-in has addresses of Services published, as the cloud's controllers do on EKS.
-  return { ...watch, profiles: [...(watch?.profiles ?? []), 'eks'], settle: '1s', ...(audit === undefined ? {} : { with: { ...watch?.with, k8s: { audit } } }) };
+  return { ...watch, profiles: [...(watch?.profiles ?? []), 'eks'], settle: '1s', ...(audit === undefined ? {} : { with: { ...watch?.with, k8s: { audit: { file: audit } } } }) };
 }
 
 function environmentOf(kubernetes: Cluster, { namespace, cluster }: Cnpg, pooler: string | undefined): Environment {

@@ -21,7 +21,7 @@ export interface SwapOptions {
 /** runbooks/ebs-volume-swap.yaml and an environment for the workload at `at`, as a user would write it. */
 export async function swapDocuments(folder: string, cluster: Cluster, at: Place, service: VolumeService, { kubeconfig = cluster.kubeconfig, watched = false }: SwapOptions = {}): Promise<void> {
   const { watch } = parse(await readFile(join(root, 'runbooks/environments/eks.example.yaml'), 'utf8')) as Environment;
-  const audit = watched === 'audited' ? { with: { k8s: { audit: cluster.own?.auditLog } } } : {};
+  const audit = watched === 'audited' ? { with: { k8s: { audit: { file: cluster.own?.auditLog } } } } : {};
   const environment = {
     apiVersion: 'muster/v1',
     kind: 'Environment',
