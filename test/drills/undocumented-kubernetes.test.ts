@@ -43,7 +43,7 @@ describeKubernetes('what others do to the objects of a drill', () => {
     expect(judged.of('watch.ended')[0]?.data.checks).toBeGreaterThan(5);
     const seen = judged.of('watch.observed').map(({ data }) => data);
     expect(seen.some(({ ours, object, change }) => ours && /pod .*\/web-/.test(object) && change === 'marked for deletion')).toBe(true);
-    expect(seen.some(({ allowedBy, change }) => allowedBy === 'kubernetes: Controllers do their work' && change === 'created')).toBe(true);
+    expect(seen.some(({ allowedBy, change }) => allowedBy === 'kubernetes: Controllers make what their owners ask for' && change === 'created')).toBe(true);
     expect(judged.drill.notProved.join('\n')).toContain('kubectl exec, attach and port-forward');
   });
 
