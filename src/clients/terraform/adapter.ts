@@ -7,6 +7,7 @@ import type { Scope } from '../../engine/scope.js';
 import type { World } from '../../engine/world.js';
 import type { ProcessPort } from '../process/port.js';
 import { runTool, type ToolCommand, type ToolResult } from './command.js';
+import { StateLocked } from './errors.js';
 import { infrastructureOf, type TerraformDetails } from './details.js';
 import { announcedLocks, notThatLock } from './locks.js';
 import { planFacts } from './plan-facts.js';
@@ -44,21 +45,24 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
     const details = workOf(connection);
     await scope.access({ kind: 'infrastructure', connection }, effect);
     const log = more.mark === undefined ? {} : { TF_LOG_CORE: 'info', TF_LOG_PATH: logFile(details.work, more.mark) };
-    const ended = runTool(
-      process,
-      {
-        program: details.program,
-        args,
-        cwd: details.directory,
-        effect,
-        ...more,
-        env: { ...details.env, ...workspaceEnv(details), TF_DATA_DIR: join(details.work, 'data'), ...log, ...more.env },
-        secretEnv: details.secretEnv,
-      },
-      signal,
-    );
-    if (more.mark === undefined) return ended;
+    const command: ToolCommand = {
+      program: details.program,
+      args,
+      cwd: details.directory,
+      effect,
+      ...more,
+      env: { ...details.env, ...workspaceEnv(details), TF_DATA_DIR: join(details.work, 'data'), ...log, ...more.env },
+      secretEnv: details.secretEnv,
+    };
+    if (more.mark === undefined) return runTool(process, command, signal);
     const { mark } = more;
+    const ended = runTool(process, command, signal).catch(async (error: unknown) => {
+      // The answer to its lock was lost, and when it asked again it found the lock that it had taken itself.
+      const id = error instanceof StateLocked ? error.owner?.id : undefined;
+      if (id === undefined || !(await announcedLocks(logFile(details.work, mark))).includes(id)) throw error;
+      await unlock(connection, id, run, signal);
+      return runTool(process, command, signal);
+    });
     shared.running.set(mark, ended);
     return ended.finally(() => shared.running.delete(mark));
   };

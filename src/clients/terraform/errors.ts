@@ -22,7 +22,7 @@ const mostTold = 3;
 /** What a failed command means. `said`: its error diagnostics, or what it wrote to stderr. */
 export function failure(tool: string, exitCode: number, said: readonly Diagnostic[] | string): StepError {
   const text = typeof said === 'string' ? said : said.map(({ summary, detail }) => `${summary}\n${detail}`).join('\n');
-  if (/Error acquiring the state lock|Error locking state|state is already locked/i.test(text)) return locked(text);
+  if (/Error acquiring the state lock|Error locking state|state is already locked/i.test(text)) return new StateLocked(lockOwner(text));
   if (/Saved plan is stale/i.test(text)) return new StepError('plan-stale', 'the saved plan is stale: the state has changed since it was made and shown', { hint: 'Plan again, and have the new plan looked at.' });
   if (/does not have the expected content/i.test(text)) {
     return new StepError('state-digest-differs', 'the state object is not the one whose digest the lock table holds: somebody has put another version in its place', { hint: 'Copying an old version over the object cannot work: push it with a higher serial (terraform.state-rollback).' });
@@ -31,10 +31,12 @@ export function failure(tool: string, exitCode: number, said: readonly Diagnosti
   return new StepError('terraform-failed', `${tool} exited with ${exitCode}${told(said)}`);
 }
 
-function locked(text: string): StepError {
-  const owner = lockOwner(text);
-  const by = owner === undefined ? 'somebody, whom the message does not name' : `${owner.who} since ${owner.created} (ID ${owner.id}, ${owner.operation}, ${owner.path})`;
-  return new StepError('state-locked', `the state is locked by ${by}`, { retryable: true, hint: 'Ask its owner. Muster never forces a lock that is not its own.' });
+/** `state-locked`: the command did nothing, because the backend has a lock. */
+export class StateLocked extends StepError {
+  constructor(readonly owner: LockOwner | undefined) {
+    const by = owner === undefined ? 'somebody, whom the message does not name' : `${owner.who} since ${owner.created} (ID ${owner.id}, ${owner.operation}, ${owner.path})`;
+    super('state-locked', `the state is locked by ${by}`, { retryable: true, hint: 'Ask its owner. Muster never forces a lock that is not its own.' });
+  }
 }
 
 function told(said: readonly Diagnostic[] | string): string {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { InfrastructurePort } from '../../../src/clients/terraform/port.js';
+import { startAwsProxy } from '../../components/aws-proxy.js';
 import { terraformOnMoto } from '../../components/terraform/index.js';
 import { marked, signal, startRig, type Rig } from './rig.js';
 
@@ -89,6 +90,38 @@ describe('terraform on moto', { timeout: 120_000 }, () => {
       await port.release(name, mark, signal);
     });
   }
+
+  test('goes on where the answer to its lock is lost, and the backend then tells it of its own', async () => {
+    const direct = process.env['AWS_ENDPOINT_URL_DYNAMODB'];
+    const proxy = await startAwsProxy(rig.store.moto.endpoint);
+    process.env['AWS_ENDPOINT_URL_DYNAMODB'] = proxy.endpoint;
+    try {
+      await rig.infrastructure('lost-answer', { table: 'locks' });
+      const { port } = rig;
+      let lost = 0;
+      const loseOne = () => {
+        let over = false;
+        proxy.meddle(async ({ target }, answer) => {
+          if (over || !target.endsWith('.PutItem')) return undefined;
+          over = true;
+          lost += 1;
+          await answer();
+          return { status: 503, type: 'application/x-amz-json-1.0', body: '{"__type":"ServiceUnavailable"}' };
+        });
+      };
+      loseOne();
+      const plan = await port.plan('lost-answer', {}, marked(), signal);
+      loseOne();
+      await port.apply('lost-answer', plan.sha256, 'modify', marked(), signal);
+      expect(lost).toBe(2);
+      expect(await port.state('lost-answer', signal)).toMatchObject({ resources: expect.arrayContaining(['terraform_data.app']) as unknown });
+      // Nothing is left locked.
+      await port.plan('lost-answer', {}, marked(), signal);
+    } finally {
+      process.env['AWS_ENDPOINT_URL_DYNAMODB'] = direct;
+      await proxy.stop();
+    }
+  });
 
   test('looks at production without its lock', async () => {
     await rig.infrastructure('live', {}, {}, 'production');
