@@ -71,6 +71,6 @@ async function bundle() {
     const file = join(command, name);
     if (!current.has(name) && Date.now() - statSync(file).mtimeMs > keptMs) rmSync(file);
   }
-  const kept = spawnSync(process.execPath, [join(root, 'tools', 'compiled.js'), ...output.filter(({ fileName }) => !threads.includes(fileName)).map(({ fileName }) => fileName)], { stdio: ['ignore', 'ignore', 'inherit'], cwd: root });
+  const kept = spawnSync(process.execPath, [join(root, 'tools', 'compiled.js'), ...output.filter(({ fileName }) => !threads.includes(fileName)).map(({ fileName }) => fileName)], { stdio: 'ignore', cwd: root });
   if (kept.status !== 0) process.stderr.write('the command works, but starts slower: V8 code was not kept for it\n');
 }
