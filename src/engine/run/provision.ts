@@ -48,7 +48,7 @@ export async function provisionAll(runtime: Runtime, signal: AbortSignal): Promi
   for (const [name, spec] of Object.entries(endpoints)) {
     signal.throwIfAborted();
     const { host, port } = await orRefused(`endpoint ${name} could not be opened`, signal, () => request.endpoints.open(name, spec, world));
-    world.apply(request.journal.note('endpoint.opened', { endpoint: name, host, port, to: spec.to }));
+    world.apply(await request.journal.append('endpoint.opened', { endpoint: name, host, port, to: spec.to }));
   }
 }
 
@@ -81,7 +81,7 @@ export async function provisionOne(runtime: Runtime, name: string, signal: Abort
   try {
     const details = await endWithin(definition.provision(input, ctx), within.signal, limits.graceMs);
     within.signal.throwIfAborted();
-    world.apply(request.journal.note('connection.provisioned', { connection: name, kind, role, provision, details }));
+    world.apply(await request.journal.append('connection.provisioned', { connection: name, kind, role, provision, details }));
   } finally {
     within.end();
   }
