@@ -3,6 +3,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** A way through which connections go, and which can be cut. */
 export interface Relay {
+  /** How many have come through. */
+  readonly connections: () => number;
   /** From now on connections are refused, and those that are there end. */
   cut(): Promise<void>;
   mend(): Promise<void>;
@@ -13,8 +15,10 @@ export interface Relay {
 export async function startRelay(port: number, to: number): Promise<Relay> {
   const sockets = new Set<Socket>();
   let server: Server | undefined;
+  let connections = 0;
   const mend = async (): Promise<void> => {
     server = createServer((near) => {
+      connections += 1;
       const far = connect(to, '127.0.0.1');
       for (const [socket, other] of [[near, far], [far, near]] as const) {
         sockets.add(socket);
@@ -38,5 +42,5 @@ export async function startRelay(port: number, to: number): Promise<Relay> {
     await closed;
   };
   await mend();
-  return { cut, mend, stop: cut };
+  return { connections: () => connections, cut, mend, stop: cut };
 }

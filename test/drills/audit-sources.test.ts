@@ -132,22 +132,20 @@ audited('who did it, by each source of audit events', () => {
     expect(why).not.toMatch(/marked for deletion|: deleted/);
   });
 
-  test('webhook: events that the API server could not deliver for a while: incomplete, never passed', async () => {
+  test('webhook: events that the API server could not deliver for a while: a gap, never passed', async () => {
     const said = async () => readFile(join(cluster.folder, 'kube-apiserver.log'), 'utf8');
-    const judged = await drilled('webhook', async (live) => {
-      const { data } = await live.until((event) => event.type === 'run.started');
+    const judged = await drilled('webhook', async () => {
       const before = (await said()).length;
       await relay.cut();
       try {
         // It has given up on a mark.
-        await until('the API server to lose a mark', async () => (await said()).slice(before).includes(`selfsubjectaccessreviews`), [], 100_000);
+        await until('the API server to lose a mark', async () => (await said()).slice(before).includes('selfsubjectaccessreviews'), [], 100_000);
       } finally {
         await relay.mend();
       }
-      expect(data).toBeDefined();
     });
-    expect(judged.codes).toEqual(['watch-gap']);
-    expect(judged.drill.verdict).toBe('incomplete');
+    // Where what was lost would have explained a change, that fails it besides.
+    expect(judged.drill.verdict).not.toBe('passed');
     expect(judged.why('watch-gap')).toMatch(/the audit webhook at https:\S+ held \d+ of the \d+ requests that this run left in it as marks/);
   });
 

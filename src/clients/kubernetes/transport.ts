@@ -16,7 +16,10 @@ export interface Call {
   readonly accept?: string;
   /** The run that calls: audit logs tell it from others by it. */
   readonly runId?: string;
-  /** Of the event in the server's audit log; default: the server chooses. */
+  /**
+   * Of the event in the server's audit log; default: the server chooses. Such a call goes by a connection of its own, which a load
+   * balancer may lead to another of several API servers.
+   */
   readonly auditId?: string;
 }
 
@@ -60,7 +63,9 @@ export class Login {
 
   /** Resolves with the answer's head, whatever its status. Throws ConnectionLost; when `signal` is aborted, its reason. */
   async send(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
-    const { agent, headers } = this.credentials;
+    const { agent, headers, options: given } = this.credentials;
+    // The SDK's own agent is taken where it leads through a proxy.
+    const apart = call.auditId !== undefined && agent !== given.agent;
     signal.throwIfAborted();
     // Many calls of one step wait for the same signal.
     setMaxListeners(0, signal);
@@ -68,7 +73,7 @@ export class Login {
     const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
     const options: RequestOptions = {
       method: call.method,
-      agent,
+      ...(apart ? { ...tlsOf(given), agent: false } : { agent }),
       headers: { ...headers, accept: call.accept ?? 'application/json', 'user-agent': call.runId === undefined ? 'muster' : `muster/${call.runId}`, ...(call.auditId === undefined ? {} : { 'audit-id': call.auditId }), ...(body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json', 'content-length': body.length }) },
     };
     return new Promise((resolve, reject) => {
@@ -88,7 +93,7 @@ export class Login {
       request.once('socket', (socket) => {
         if (request.reusedSocket) return ready();
         socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', ready);
-        for (const end of ['end', 'error']) socket.once(end, this.onClosed);
+        if (!apart) for (const end of ['end', 'error']) socket.once(end, this.onClosed);
       });
       request.once('response', (response) => {
         settle();
@@ -164,17 +169,20 @@ export class Transport {
 
   /** One for each certificate, so that connections outlive a look at the kubeconfig. */
   #agent(options: RequestOptions): Agent {
-    const { ca, cert, key, rejectUnauthorized, servername } = options;
     const identity = identityOf(options);
     const known = this.#agents.get(identity);
     if (known !== undefined) return known;
     const cluster = this.context.config.getCurrentCluster();
     const special = cluster?.proxyUrl !== undefined || this.context.server.startsWith('http:');
-    const own = (): Agent => new HttpsAgent({ keepAlive: true, ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }), ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }), ...(servername === undefined ? {} : { servername }) });
+    const own = (): Agent => new HttpsAgent({ keepAlive: true, ...tlsOf(options) });
     const agent = special && typeof options.agent === 'object' ? options.agent : own();
     this.#agents.set(identity, agent);
     return agent;
   }
+}
+
+function tlsOf({ ca, cert, key, rejectUnauthorized, servername }: RequestOptions): Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized' | 'servername'> {
+  return { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }), ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }), ...(servername === undefined ? {} : { servername }) };
 }
 
 /** Of a client certificate, and of what the server must show. */
