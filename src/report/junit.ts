@@ -30,7 +30,7 @@ export function reportJunit(input: ReportInput): string {
   const start = input.events[0];
   const end = input.events.at(-1);
   const seconds = start === undefined || end === undefined ? 0 : Math.max(0, Date.parse(end.at) - Date.parse(start.at)) / 1000;
-  const totals = `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}" skipped="${count('skipped')}" time="${seconds}"`;
+  const totals = `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}" skipped="${count('skipped')}" time="${decimal(seconds)}"`;
   const properties = [['run', drill.run], ['verdict', drill.verdict], ['runbook', `${drill.runbook.name} ${drill.runbook.version}`], ['runbook-sha256', drill.runbook.sha256], ['environment', drill.environment.name], ['plan-sha256', drill.plan]] as const;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -68,8 +68,11 @@ function verdictProblem({ drill }: ReportInput): Case['problem'] {
   return { tag: drill.reasons.every(({ code }) => incomplete.has(code)) ? 'error' : 'failure', type: drill.verdict, message };
 }
 
+/** To the microsecond, without what division leaves behind. */
+const decimal = (seconds: number) => String(Math.round(seconds * 1e6) / 1e6);
+
 function caseLines({ group, name, seconds, problem }: Case, runbook: string): string[] {
-  const open = `    <testcase classname="${escape(`${runbook}.${group}`)}" name="${escape(name)}" time="${seconds}"`;
+  const open = `    <testcase classname="${escape(`${runbook}.${group}`)}" name="${escape(name)}" time="${decimal(seconds)}"`;
   if (problem === undefined) return [`${open}/>`];
   const said = problem.tag === 'skipped' ? `<skipped message="${escape(problem.message)}"/>` : `<${problem.tag} type="${escape(problem.type)}" message="${escape(problem.message)}">${escape(problem.message)}</${problem.tag}>`;
   return [`${open}>`, `      ${said}`, '    </testcase>'];

@@ -62,7 +62,9 @@ export function latestDrills(bundles: readonly BundleSummary[]): { readonly dril
   const series = new Map<string, BundleSummary[]>();
   for (const bundle of bundles) {
     const key = JSON.stringify([bundle.runbook.name, bundle.environment.name, bundle.environment.sandbox]);
-    series.set(key, [...(series.get(key) ?? []), bundle]);
+    const own = series.get(key);
+    if (own === undefined) series.set(key, [bundle]);
+    else own.push(bundle);
   }
   return [...series.values()].flatMap((all) => {
     const drill = all.at(-1);
