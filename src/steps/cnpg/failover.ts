@@ -46,7 +46,7 @@ export const step = defineStep({
     return [
       rightOf({ kubernetes, kind: clusters.kind, namespace, name: cluster }, ['get']),
       rightOf(pod, ['get']),
-      by === 'kill' ? rightOf(pod, ['create'], { subresource: 'exec' }) : rightOf(pod, ['delete']),
+      by === 'kill' ? rightOf(pod, ['create', 'get'], { subresource: 'exec' }) : rightOf(pod, ['delete']),
     ];
   },
   evidence: [],
