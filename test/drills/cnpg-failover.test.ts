@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Runbook } from '../../src/engine/documents.js';
 import type { EventOf } from '../../src/engine/events.js';
 import { requireOwnKubernetes } from '../components/kubernetes/index.js';
+import { markedObjects } from '../components/kubernetes/marked.js';
 import { openStage, type Stage } from './cnpg.js';
 import { meanwhile } from './meanwhile.js';
 import { before, drill, edit, removeFolders, stepOf, type LiveDrill } from './harness.js';
@@ -18,6 +19,7 @@ describe('the loss of the primary', () => {
   });
 
   afterEach(async () => {
+    expect(await markedObjects(stage.kubernetes)).toEqual([]);
     await stage.cnpg.control.set({ slow: {}, neverElects: false, staysAway: [], archivingFails: false });
     await stage.cnpg.healthy(undefined, 60_000);
   }, 90_000);

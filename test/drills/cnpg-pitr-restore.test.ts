@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { requireOwnKubernetes, type KubernetesObject } from '../components/kubernetes/index.js';
+import { markedObjects } from '../components/kubernetes/marked.js';
 import { openStage, type Stage } from './cnpg.js';
 import { meanwhile } from './meanwhile.js';
 import { begin, drill, edit, expectNothingLeft, muster, removeFolders, run, runsIn, scratch, stepOf } from './harness.js';
@@ -12,6 +13,10 @@ describe.each(['plugin', 'in-tree'] as const)('a restore from the store of the %
 
   beforeAll(async () => {
     stage = await openStage({ archive, instances: 1 });
+  });
+
+  afterEach(async () => {
+    expect(await markedObjects(stage.kubernetes)).toEqual([]);
   });
 
   afterAll(async () => {

@@ -6,12 +6,13 @@ import type { Drill } from '../../src/engine/drill.js';
 import { startAttacher, type Attacher } from '../components/attacher.js';
 import { startAwsProxy, type AwsProxy } from '../components/aws-proxy.js';
 import { requireOwnKubernetes, startKubernetes, type Cluster } from '../components/kubernetes/index.js';
+import { markedObjects } from '../components/kubernetes/marked.js';
 import { motoComponent, startMoto, type Moto } from '../components/moto.js';
 import { startVolumeService, type VolumeService } from '../components/volume-service.js';
 import { account, other, volumeIds, zone } from '../clients/ec2/lib.js';
 import { behind, clear, handleOf, place, ready, soon, workloadPath, type Place } from '../steps/pv/rig.js';
 import { swapDocuments, swapDrill } from './ebs-rig.js';
-import { begin, judge, muster, removeFolders, runsIn, scratch } from './harness.js';
+import { begin, expectNothingLeft, judge, muster, removeFolders, runsIn, scratch } from './harness.js';
 
 vi.setConfig({ testTimeout: 480_000, hookTimeout: 240_000 });
 const suite = await requireOwnKubernetes('a stand-in attaches the volumes', motoComponent);
@@ -74,6 +75,7 @@ suite('a drill that swaps the EBS volume of a workload', () => {
     expect(now.spec?.['persistentVolumeReclaimPolicy']).toBe('Delete');
     expect(await volumeIds(ec2)).toEqual(volumesBefore);
     expect(((await cluster.request('GET', '/api/v1/persistentvolumes')).items ?? []).map(({ metadata }) => metadata.name).filter((name) => name.startsWith('muster-vol-'))).toEqual([]);
+    expect(await markedObjects(cluster)).toEqual([]);
     expect(runsIn(join(folder, 'state'))).toEqual([]);
   };
 
@@ -94,6 +96,7 @@ suite('a drill that swaps the EBS volume of a workload', () => {
     expect(notProved).toContain('Loss counted in rows: no ledger was kept.');
     expect(notProved.some((line) => line.includes('has no CloudTrail'))).toBe(true);
     expect(judged.of('watch.observed').filter(({ data }) => data.watcher === 'ec2' && !data.ours)).toEqual([]);
+    expectNothingLeft(judged);
     await asBefore();
   });
 

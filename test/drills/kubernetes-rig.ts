@@ -1,8 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { startIngress, type Ingress } from '../components/kubernetes/ingress.js';
 import type { Cluster } from '../components/kubernetes/index.js';
+import { markedObjects } from '../components/kubernetes/marked.js';
 import { deployment, disruptionBudget, service } from '../components/kubernetes/objects.js';
 import { until } from '../components/kubernetes/programs.js';
 import type { Environment, Runbook } from '../../src/engine/documents.js';
@@ -19,7 +21,7 @@ export interface Shop {
   /** Sets the budget of its pods. */
   budget(minAvailable: number): Promise<void>;
   readonly readyPods: () => Promise<number>;
-  /** Runs a shipped runbook on it, to a bundle. */
+  /** Runs a shipped runbook on it, to a bundle; no object that it made may be left. */
   drill(runbook: string, options?: ShopDrill): Promise<Judged>;
   /** The same without expecting one. */
   run(runbook: string, options?: ShopDrill): Promise<Drilled>;
@@ -100,7 +102,11 @@ export async function startShop(cluster: Cluster, namespace: string, { replicas 
       }, []);
     },
     patch: (body) => request('PATCH', `${deployments}/web`, body),
-    drill: (runbook, given = {}) => drill(options(runbook, given)),
+    async drill(runbook, given = {}) {
+      const judged = await drill(options(runbook, given));
+      expect(await markedObjects(cluster, judged.runId)).toEqual([]);
+      return judged;
+    },
     run: (runbook, given = {}) => run(options(runbook, given)),
     rights: async (runbook, given = {}) => printedRoles(await command('permissions', runbook, given, '--only', 'cluster')),
     failed: async (runbook, given = {}) => failedChecks(await command('plan', runbook, given, '--format', 'json')),
