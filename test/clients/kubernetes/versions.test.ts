@@ -106,15 +106,14 @@ async function serve({ gitVersion, core: coreKinds, groups }: ApiServer): Promis
 
 describe.each(Object.keys(servers))('an API server of version %s', (version) => {
   const newer = version !== '1.20';
-  let stop: (() => Promise<void>) | undefined;
+  let running: Awaited<ReturnType<typeof serve>> | undefined;
   const start = async () => {
     const given = servers[version];
     if (given === undefined) throw new Error(version);
-    const served = await serve(given);
-    ({ stop } = served);
-    return served;
+    running = await serve(given);
+    return running;
   };
-  afterEach(() => stop?.());
+  afterEach(() => running?.stop());
 
   test('is asked for each kind in the version that it serves', async () => {
     const { k8s } = await start();
