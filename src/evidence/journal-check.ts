@@ -14,8 +14,8 @@ const maxLine = 32 * MiB;
 const LF = 0x0a;
 
 /**
- * Checks a journal while it is read, so that it never stands in memory: UTF-8, JSON, the chain, and every event against
- * its schema. What is kept are the events, samples of probes as a few numbers each.
+ * Checks a journal while it is read, so that it never stands in memory: UTF-8, JSON and its form, the chain, and every event
+ * against its schema. What is kept are the events, samples of probes as a few numbers each.
  */
 export class JournalCheck {
   readonly #chain = new Chain();
@@ -25,7 +25,7 @@ export class JournalCheck {
   #restBytes = 0;
   /** Of the form of the file: nothing after it is looked at. */
   #broken: Defect | undefined;
-  /** The first event that is none by its schema: what comes after is held against the chain only. */
+  /** The first event that is none by its schema or in its form: what comes after is held against the chain only. */
   #malformed: Defect | undefined;
 
   /** The next bytes of the file; they may be written over afterwards. */
@@ -99,11 +99,15 @@ export class JournalCheck {
     const event = this.#chain.follow(line, parseJson(line));
     if (this.#malformed !== undefined) return;
     const problem = mismatch('event', event);
-    if (problem === undefined) {
+    // The one form that the writer has: a member that stands there twice reads differently from tool to tool.
+    const odd = problem === undefined && JSON.stringify(event) !== line;
+    if (problem === undefined && !odd) {
       this.#events.push(this.#packer.pack(event));
       return;
     }
-    this.#malformed = { code: 'schema', file: journalFile, detail: `seq ${event.seq}: ${problem}` };
+    this.#malformed = odd
+      ? { code: 'not-canonical', file: journalFile, detail: `seq ${event.seq}: not in the form that Muster writes` }
+      : { code: 'schema', file: journalFile, detail: `seq ${event.seq}: ${problem}` };
     this.#events = [];
   }
 }

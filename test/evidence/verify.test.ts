@@ -143,6 +143,9 @@ describe('edits under manifests that fit', () => {
     ['an unknown member', 'schema', 'data/plan.json', (text: string) => text.replace('{', '{"a":1,')],
     ['deep nesting', 'not-json', 'data/plan.json', () => '['.repeat(200_000)],
     ['deep nesting in the journal', 'journal-broken', 'data/events.jsonl', (text: string) => `${text}{"type":"x","data":${'['.repeat(100_000)}${']'.repeat(100_000)}}\n`],
+    ['a second member of the same name in the journal', 'not-canonical', 'data/events.jsonl', (text: string) => text.replace('"type":"run.finished"', '"type":"run.kept","type":"run.finished"')],
+    ['white space in the journal', 'not-canonical', 'data/events.jsonl', (text: string) => text.replace('"type":"run.finished"', '"type": "run.finished"')],
+    ['a carriage return in the journal', 'not-canonical', 'data/events.jsonl', (text: string) => `${text.slice(0, -1)}\r\n`],
     ['a line of 33 MiB in the journal', 'too-large', 'data/events.jsonl', (text: string) => `${text}${'x'.repeat(33 * 1024 * 1024)}\n`],
     ['a YAML bomb', 'schema', 'data/runbook.yaml', () => `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghij'.split('').map((key, n) => `${key}: &${key} [${Array.from({ length: 9 }, () => `*${'abcdefghij'[n]}`).join(',')}]\n`).join('')}`],
   ])('find %s', async (name, code, file, change) => {
