@@ -1,7 +1,7 @@
 import { isAbsolute, relative } from 'node:path';
 import type { BaseContext, CleanupCall, CleanupDefinition, Clock, DeferredCleanup, Ports } from './define-step.js';
 import { GuardError, messageOf } from './errors.js';
-import type { DrillEvent, EventDataOf, EventType } from './events.js';
+import type { DrillEvent } from './events.js';
 import { JournalError, type EventPlace, type Journal } from './journal.js';
 import type { Registry } from './registry.js';
 import { Deadline, endWithin } from './retry.js';
@@ -80,7 +80,7 @@ export interface CleanupRequest {
   readonly world: World;
   bindPorts(scope: Scope, world: World): Ports;
   readonly guard: AccessCheck;
-  readonly journal: Pick<Journal, 'append'>;
+  readonly journal: Pick<Journal, 'append' | 'note'>;
   readonly clock: Clock;
   log(who: string, line: string): void;
   /** For each that does not say itself how long it may take; default 2 minutes. */
@@ -105,14 +105,14 @@ export async function runCleanups(request: CleanupRequest): Promise<CleanupFailu
   const failures: CleanupFailure[] = [];
   for (const cleanup of request.pending) {
     const place = cleanup.step === undefined ? {} : { step: cleanup.step };
-    await recordIfPossible(request.journal, 'cleanup.started', { id: cleanup.id }, place);
+    await ifPossible(() => request.journal.append('cleanup.started', { id: cleanup.id }, place));
     try {
       await runOne(cleanup, request);
-      await recordIfPossible(request.journal, 'cleanup.finished', { id: cleanup.id, ok: true }, place);
+      await ifPossible(() => request.journal.note('cleanup.finished', { id: cleanup.id, ok: true }, place));
       request.onDone?.(cleanup.id);
     } catch (error) {
       failures.push({ id: cleanup.id, uses: cleanup.uses, error: messageOf(error) });
-      await recordIfPossible(request.journal, 'cleanup.finished', { id: cleanup.id, ok: false, error: messageOf(error) }, place);
+      await ifPossible(() => request.journal.note('cleanup.finished', { id: cleanup.id, ok: false, error: messageOf(error) }, place));
     }
   }
   return failures;
@@ -169,9 +169,9 @@ async function cleanupDefinition(registry: Registry, uses: string): Promise<Clea
 }
 
 /** What was done is done even if it cannot be written down: a cleanup never waits for a full disk. */
-async function recordIfPossible<T extends EventType>(journal: Pick<Journal, 'append'>, type: T, data: EventDataOf<T>, place: EventPlace): Promise<void> {
+async function ifPossible(record: () => unknown): Promise<void> {
   try {
-    await journal.append(type, data, place);
+    await record();
   } catch (error) {
     if (!(error instanceof JournalError)) throw error;
   }

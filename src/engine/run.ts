@@ -201,7 +201,7 @@ class Drill {
     const { request, probes } = this.runtime;
     const { stableForMs } = request.plan.binding.environment;
     await probes.stable(stableForMs, request.limits?.stableMs ?? 2 * stableForMs + 30_000, signal);
-    await request.journal.append('verification.ended', {});
+    request.journal.note('verification.ended', {});
     await probes.stop(await probes.finish(signal));
     await this.#preflight('verified', signal);
   }

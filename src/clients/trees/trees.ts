@@ -7,7 +7,7 @@ import type { Answer, CopyTree, Task } from './work.js';
 export type CopyOptions = Pick<CopyTree, 'owner' | 'living' | 'except'> & { readonly signal: AbortSignal };
 
 /** Threads that wait for work. They keep no process alive. */
-const idle: Worker[] = [];
+const idle = new Set<Worker>();
 
 /**
  * Copies a folder with modes and symlinks (as they are) into a new folder `to`, in a thread of its own: thousands of small files
@@ -22,11 +22,35 @@ export async function removeTree(path: string): Promise<void> {
   await inThread({ do: 'remove', path });
 }
 
+/** Starts a thread for whoever will copy soon and waits for something else meanwhile. */
+export function readyThread(): void {
+  if (idle.size === 0) rest(newThread());
+}
+
+function newThread(): Worker {
+  const worker = new Worker(join(packageRoot(), 'dist', 'command', 'tree-thread.cjs'));
+  // Whoever waits for it hears of its end by himself.
+  worker.on('error', () => undefined);
+  worker.once('exit', () => idle.delete(worker));
+  return worker;
+}
+
+function rest(worker: Worker): void {
+  worker.unref();
+  idle.add(worker);
+}
+
+function rested(): Worker {
+  const [worker = newThread()] = idle;
+  idle.delete(worker);
+  worker.ref();
+  return worker;
+}
+
 /** One that is aborted ends with its thread, at the file that it is at; only then may anybody tidy up behind it. */
 async function inThread(task: Task, signal?: AbortSignal): Promise<number> {
   signal?.throwIfAborted();
-  const worker = idle.pop() ?? new Worker(join(packageRoot(), 'dist', 'command', 'tree-thread.cjs'));
-  worker.ref();
+  const worker = rested();
   const over = new AbortController();
   const end = (): void => void worker.terminate();
   signal?.addEventListener('abort', end, { signal: over.signal });
@@ -35,8 +59,7 @@ async function inThread(task: Task, signal?: AbortSignal): Promise<number> {
     const [answer] = (await Promise.race([once(worker, 'message', { signal: over.signal }), once(worker, 'exit', { signal: over.signal }).then(() => [])])) as [Answer?];
     signal?.throwIfAborted();
     if (answer === undefined) throw new Error('the thread that works on files ended');
-    worker.unref();
-    idle.push(worker);
+    rest(worker);
     if (answer.error !== undefined) throw Object.assign(new Error(answer.error.message), { code: answer.error.code });
     return answer.bytes;
   } finally {

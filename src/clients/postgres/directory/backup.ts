@@ -9,7 +9,7 @@ import type { BackupInfo, PostgresSession } from '../port.js';
 import { limitsOfSource } from '../recovery.js';
 import type { LocalPostgres } from '../repository-tools.js';
 import { isoTime } from '../target.js';
-import { copyTree, removeTree } from '../../trees/trees.js';
+import { copyTree, readyThread, removeTree } from '../../trees/trees.js';
 import { leftOut } from './exclusions.js';
 import { manifestName, type BackupManifest } from './manifest.js';
 
@@ -30,6 +30,8 @@ export async function takeBackup(session: PostgresSession, server: LocalPostgres
   const folder = join(into.path, 'base', facts.label);
   const making = join(into.path, 'base', `.${facts.label}`);
   const startedAt = await now(session);
+  // A checkpoint takes longer than a thread to start.
+  readyThread();
   const { lsn: startLsn } = await one<{ lsn: string }>(session, `SELECT ${start}::text AS lsn`, [facts.label]);
   await mkdir(making, { mode: 0o700 });
   try {
