@@ -67,9 +67,9 @@ export const watcher = defineWatcher({
 
 /** One source is of one API server: the connections that lead to it. */
 function auditedOf(clusters: readonly WatchedCluster[], name: string | undefined): readonly WatchedCluster[] {
-  const uids = new Set(clusters.map(({ cluster }) => cluster.uid));
-  const uid = name === undefined ? [...uids][0] : clusters.find((each) => each.name === name)?.cluster.uid;
-  if (uid === undefined || (name === undefined && uids.size > 1)) throw new StepError('audit-unclear', name === undefined ? 'the environment has several clusters: `auditOf` must say which one is audited there' : `\`auditOf\`: there is no connection ${name} to a cluster`);
+  const meant = name === undefined ? clusters : clusters.filter((each) => each.name === name);
+  const [uid, ...others] = new Set(meant.map(({ cluster }) => cluster.uid));
+  if (others.length > 0) throw new StepError('audit-unclear', 'the environment has several clusters: `auditOf` must say which one is audited there');
   return clusters.filter(({ cluster }) => cluster.uid === uid);
 }
 

@@ -93,9 +93,10 @@ export class AuditTrail implements AuditReader {
     await this.options.source.end();
   }
 
-  /** Did it tell who changed, or removed, that object? */
+  /** Did it tell who changed, or removed, that object? A removal that takes its time changes the object as well. */
   explains(system: string, object: string, removed: boolean): boolean {
-    return this.#explained.has(keyOf(system, object, removed)) || (removed && this.#explained.has(keyOf(system, collectionOf(object), true)));
+    const isTold = (name: string, asRemoved: boolean): boolean => this.#explained.has(keyOf(system, name, asRemoved));
+    return isTold(object, true) || isTold(collectionOf(object), true) || (!removed && isTold(object, false));
   }
 
   event(event: AuditEvent): void {
