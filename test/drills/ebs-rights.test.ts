@@ -51,9 +51,7 @@ suite('a volume is swapped under exactly the rights that `muster permissions` pr
     if (cluster.own === null) throw new Error('not a cluster of ours');
     account = await serviceAccount(cluster, cluster.own, at.namespace);
     folder = await scratch();
-    await swapDocuments(folder, cluster, at, service, { kubeconfig: account.kubeconfig });
-    roles = printedRoles(await printed('permissions', '--only', 'cluster'));
-    policy = JSON.parse(await printed('permissions', '--only', 'aws')) as Policy;
+    await documents();
     user = await iamUser(moto, 'drill', actionsOf(policy));
     await moto.enforce(true);
   });
@@ -72,6 +70,12 @@ suite('a volume is swapped under exactly the rights that `muster permissions` pr
     expect(code, stderr).toBe(0);
     return stdout;
   }
+  /** Writes them, and asks what they need. A watcher may list and watch everything: without it the steps' own rights show. */
+  async function documents(watched = false): Promise<void> {
+    await swapDocuments(folder, cluster, at, service, { kubeconfig: account.kubeconfig, watched: watched && 'audited' });
+    roles = printedRoles(await printed('permissions', '--only', 'cluster'));
+    policy = JSON.parse(await printed('permissions', '--only', 'aws')) as Policy;
+  }
   const failed = async (): Promise<string> => failedChecks(await printed('plan', '--format', 'json'));
   const run = () => command('run', '--evidence-dir', join(folder, 'evidence'));
   /** Gives the user this policy and no other. */
@@ -82,7 +86,8 @@ suite('a volume is swapped under exactly the rights that `muster permissions` pr
     proxy.meddle(judgedBy(given, { account: place, region }, admin, used));
   };
 
-  it('passes, and uses each of them', async () => {
+  it.each(['unwatched', 'watched'])('%s, passes, and uses each of them', async (how) => {
+    await documents(how === 'watched');
     const [used, since, before] = [new Set<string>(), new Date(), await volumeIds(admin)];
     await account.grant(roles);
     await give(policy, used);

@@ -38,11 +38,14 @@ export function rightsOn(binding: PlanBinding, connection: string): NeededRight[
 /** The rules that a cluster's roles must hold, each once. */
 export function kubernetesRightsOn(binding: PlanBinding, connection: string, provisioned: readonly Declared[]): NeededRight<'kubernetes'>[] {
   const watched = (permission: Permission): readonly Permission[] => (permission.system === 'kubernetes' && permission.connection === '*' ? everywhere(binding, connection, permission) : [permission]);
-  const required = watchPolicy(binding.environment).required.map((name) => `watcher ${name}`);
-  // An advisory watcher sees what it may see.
-  const counts = ({ by }: Declared): boolean => !by.startsWith('watcher ') || required.includes(by);
-  const declared = [...provisioned, ...declaredPermissions(binding)].filter(counts).map(({ by, permissions }) => ({ by, permissions: permissions.flatMap(watched) }));
+  const declared = [...provisioned, ...requiredPermissions(binding)].map(({ by, permissions }) => ({ by, permissions: permissions.flatMap(watched) }));
   return each(declared, (permission) => (permission.system === 'kubernetes' && permission.connection === connection ? permission : undefined));
+}
+
+/** An advisory watcher sees what it may see. */
+function requiredPermissions(binding: PlanBinding): Declared[] {
+  const required = watchPolicy(binding.environment).required.map((name) => `watcher ${name}`);
+  return declaredPermissions(binding).filter(({ by }) => !by.startsWith('watcher ') || required.includes(by));
 }
 
 /** What a watcher needs in all of the boundary: in its namespaces, and of the cluster-scoped kinds that it names. */
@@ -63,7 +66,7 @@ function everywhere({ environment }: PlanBinding, connection: string, right: Kub
 
 /** The statements that a policy for an AWS connection must hold, each once. What a watcher asks (`*`) it asks of every account. */
 export function awsRightsOn(binding: PlanBinding, connection: string): NeededRight<'aws'>[] {
-  return each(declaredPermissions(binding), (permission) => (permission.system === 'aws' && (permission.connection === connection || permission.connection === '*') ? { ...permission, connection } : undefined));
+  return each(requiredPermissions(binding), (permission) => (permission.system === 'aws' && (permission.connection === connection || permission.connection === '*') ? { ...permission, connection } : undefined));
 }
 
 function each<R>(declared: readonly Declared[], pick: (permission: Permission) => R | undefined): { readonly right: R; readonly by: readonly string[] }[] {
