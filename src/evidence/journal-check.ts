@@ -3,7 +3,7 @@ import { messageOf } from '../engine/errors.js';
 import type { DrillEvent } from '../engine/events.js';
 import { Chain } from '../engine/journal/line.js';
 import { SamplePacker } from '../engine/journal/packed.js';
-import { mismatch, parseJson } from './parse.js';
+import { countValues, maxValues, mismatch, parseJson } from './parse.js';
 import type { Defect } from './reader.js';
 
 export const journalFile = 'data/events.jsonl';
@@ -23,10 +23,10 @@ export class JournalCheck {
   #events: DrillEvent[] = [];
   #rest: Buffer[] = [];
   #restBytes = 0;
-  /** Of the form of the file: nothing after it is looked at. */
+  /** The first thing that is wrong: nothing after it is looked at. */
   #broken: Defect | undefined;
-  /** The first event that is none by its schema or in its form: what comes after is held against the chain only. */
-  #malformed: Defect | undefined;
+  /** In the events that are kept as they are. */
+  #values = 0;
 
   /** The next bytes of the file; they may be written over afterwards. */
   push(chunk: Buffer): void {
@@ -47,9 +47,8 @@ export class JournalCheck {
   finish(defects: Defect[]): DrillEvent[] | undefined {
     const torn = this.#rest.length > 0;
     if (torn && this.#broken === undefined) this.#tail(Buffer.concat(this.#rest));
-    const found = this.#broken ?? this.#malformed;
-    if (found !== undefined) {
-      defects.push(found);
+    if (this.#broken !== undefined) {
+      defects.push(this.#broken);
       return undefined;
     }
     const events = this.#events;
@@ -87,7 +86,7 @@ export class JournalCheck {
       return;
     }
     this.#attempt(() => {
-      for (let from = 0; from < bytes.length; ) {
+      for (let from = 0; from < bytes.length && this.#broken === undefined; ) {
         const end = bytes.indexOf(LF, from);
         this.#line(bytes.toString('utf8', from, end));
         from = end + 1;
@@ -96,19 +95,20 @@ export class JournalCheck {
   }
 
   #line(line: string): void {
-    const event = this.#chain.follow(line, parseJson(line));
-    if (this.#malformed !== undefined) return;
+    const values = countValues(line);
+    const event = this.#chain.follow(line, JSON.parse(line));
     const problem = mismatch('event', event);
+    if (problem !== undefined) this.#end({ code: 'schema', file: journalFile, detail: `seq ${event.seq}: ${problem}` });
     // The one form that the writer has: a member that stands there twice reads differently from tool to tool.
-    const odd = problem === undefined && JSON.stringify(event) !== line;
-    if (problem === undefined && !odd) {
-      this.#events.push(this.#packer.pack(event));
-      return;
-    }
-    this.#malformed = odd
-      ? { code: 'not-canonical', file: journalFile, detail: `seq ${event.seq}: not in the form that Muster writes` }
-      : { code: 'schema', file: journalFile, detail: `seq ${event.seq}: ${problem}` };
-    this.#events = [];
+    else if (JSON.stringify(event) !== line) this.#end({ code: 'not-canonical', file: journalFile, detail: `seq ${event.seq}: not in the form that Muster writes` });
+    else this.#keep(event, values);
+  }
+
+  #keep(event: DrillEvent, values: number): void {
+    const kept = this.#packer.pack(event);
+    if (kept === event) this.#values += values;
+    if (this.#values > maxValues) this.#end({ code: 'too-large', file: journalFile, detail: `its events hold more than ${maxValues} values` });
+    else this.#events.push(kept);
   }
 }
 

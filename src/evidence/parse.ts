@@ -6,9 +6,19 @@ import type { Defect } from './reader.js';
 /** No file of a bundle nests deeper; what does would end recursive code. */
 const maxDepth = 64;
 
-/** JSON of at most `maxDepth` levels. Throws SyntaxError. */
+/** Many times what an honest file holds; two bytes of JSON can become sixty in memory. */
+export const maxValues = 5_000_000;
+
+/** JSON of at most `maxDepth` levels and `maxValues` values. Throws SyntaxError. */
 export function parseJson(text: string): unknown {
+  countValues(text);
+  return JSON.parse(text);
+}
+
+/** How many values there are in JSON, about. Throws SyntaxError where they are too many, or nested too deeply. */
+export function countValues(text: string): number {
   let depth = 0;
+  let values = 0;
   let quoted = false;
   for (let i = 0; i < text.length; i += 1) {
     const code = text.charCodeAt(i);
@@ -16,12 +26,15 @@ export function parseJson(text: string): unknown {
       if (code === 0x5c) i += 1;
       else if (code === 0x22) quoted = false;
     } else if (code === 0x22) quoted = true;
+    else if (code === 0x2c) values += 1;
     else if (code === 0x5b || code === 0x7b) {
       depth += 1;
+      values += 1;
       if (depth > maxDepth) throw new SyntaxError(`nested deeper than ${maxDepth} levels`);
     } else if (code === 0x5d || code === 0x7d) depth -= 1;
   }
-  return JSON.parse(text);
+  if (values > maxValues) throw new SyntaxError(`more than ${maxValues} values`);
+  return values;
 }
 
 /** A file that must hold one line of canonical JSON of a schema. Undefined, and a defect, when it does not. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DrillEvent } from '../engine/events.js';
 import { archiveDefect } from './archive/names.js';
 import { openArchive } from './archive-reader.js';
+import { maxBytes as maxDocument } from '../engine/load/source.js';
 import { JournalCheck, journalFile } from './journal-check.js';
 import { sealFile, statementsFile, timestampFile } from './seal-files.js';
 import { folderSource, type BundleSource, type SourceEntry } from './source.js';
@@ -67,7 +68,9 @@ export interface ReadBundle {
 
 const MiB = 1024 * 1024;
 /** Strings are kept in memory; logs are only hashed, and of the journal its events are kept. */
-const maxBytes = (path: string) => (path === journalFile ? 256 * MiB : path.startsWith('data/logs/') ? 4096 * MiB : path.startsWith('sig/') ? MiB : 32 * MiB);
+const maxBytes = (path: string) => (path === journalFile ? 256 * MiB : path.startsWith('data/logs/') ? 4096 * MiB : path.startsWith('sig/') ? MiB : path.endsWith('.yaml') ? maxDocument : 32 * MiB);
+/** Of all that is kept in memory. */
+const maxKept = 256 * MiB;
 
 const fixed = new Set<string>([...tagFiles, tagManifest, 'data/drill.json', 'data/environment.yaml', evidenceSchemaFile, journalFile, 'data/plan.json', 'data/report.html', 'data/runbook.yaml']);
 const sealing = new Set([sealFile, statementsFile, timestampFile]);
@@ -98,6 +101,7 @@ async function readSource(source: BundleSource): Promise<ReadBundle> {
   const seen = new Set<string>();
   let token: Buffer | null = null;
   let events: readonly DrillEvent[] | undefined;
+  let keptBytes = 0;
   for await (const entry of source.entries((defect) => defects.push(defect))) {
     const { path } = entry;
     seen.add(path);
@@ -110,7 +114,7 @@ async function readSource(source: BundleSource): Promise<ReadBundle> {
       const journal = path === journalFile ? new JournalCheck() : undefined;
       const keeps = journal === undefined && !path.startsWith('data/logs/');
       const read = await readEntry(entry, maxBytes(path), (chunk) => {
-        if (keeps) kept.push(Buffer.from(chunk));
+        if (keeps && (keptBytes += chunk.length) <= maxKept) kept.push(Buffer.from(chunk));
         journal?.push(chunk);
       });
       if (read === undefined) {
@@ -120,6 +124,10 @@ async function readSource(source: BundleSource): Promise<ReadBundle> {
       digests.set(path, read);
       events = journal?.finish(defects) ?? events;
       if (!keeps) continue;
+      if (keptBytes > maxKept) {
+        defects.push({ code: 'too-large', file: path, detail: `all files but journal and logs are larger than ${maxKept / MiB} MiB together` });
+        continue;
+      }
       const content = Buffer.concat(kept);
       if (path === timestampFile) {
         token = content;
