@@ -89,6 +89,9 @@ describeKubernetes('an inventory', () => {
     const details = { kubeconfig: [cluster.kubeconfig], context: cluster.context, server: cluster.server, uid: cluster.uid, namespace };
     const { stdout } = await promisify(execFile)(process.execPath, [join(packageRoot(), 'test/steps/k8s/watch-many.mjs'), JSON.stringify(details), String(many)], { timeout: 60_000 });
     expect(JSON.parse(stdout)).toMatchObject({ watched: many });
-    expect((JSON.parse(stdout) as { rssMiB: number }).rssMiB).toBeLessThan(260);
+    const { rssMiB } = JSON.parse(stdout) as { rssMiB: number };
+    console.log(`inventory of ${many} objects: ${Math.round(took)} ms, where reading them took ${Math.round(once)} ms; watched: ${Math.round(rssMiB)} MiB`);
+    // 260 MB.
+    expect(rssMiB).toBeLessThan(248);
   }, 180_000);
 });
