@@ -40,7 +40,7 @@ describe('muster controls', () => {
     expect(stdout).toMatch(/soc2\/A1\.3 .*\n {4}failed {2}RTO 8\.05 s!, RPO 0\.15 s {2}30 days old {2}pitr-restore 1\.0\.0 in sandbox \(sandbox\)/);
     expect(stdout).toMatch(/no drill: no runbook that was drilled names\n {4}soc2\/A1\.2 /);
     expect(stdout).toMatch(/1 of 2 drills passed, the last on 2026-08-01 with version 1\.0\.0 \(20260801T070000Z-pitr-restore-[0-9a-f]{6}\)/);
-    expect(stdout).toContain('Of 2 controls, 1 have a drill. The latest drill passed for 0 of them and did not for 1.');
+    expect(stdout).toContain('Of 2 controls, 1 has a drill. The latest drill passed for 0 of them and did not for 1.');
     expect(stdout).not.toContain('in no mapping');
     expect(stdout).toContain('unsigned; no review');
     expect((await run({ framework: ['soc2'], asOf: '2026-08-02' })).stdout).toMatch(/soc2\/A1\.3 .*\n {4}passed/);

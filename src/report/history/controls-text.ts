@@ -28,7 +28,7 @@ function summary(frameworks: ControlMatrix['frameworks']): string {
   const rows = frameworks.flatMap((each) => each.rows);
   const drilled = rows.filter(({ drills }) => drills.length > 0);
   const passed = drilled.filter(({ drills }) => drills.every(({ drill, sound }) => sound && drill.verdict === 'passed')).length;
-  return `Of ${rows.length} controls, ${drilled.length} have a drill. The latest drill passed for ${passed} of them and did not for ${drilled.length - passed}.`;
+  return `Of ${rows.length} controls, ${drilled.length} ${drilled.length === 1 ? 'has' : 'have'} a drill. The latest drill passed for ${passed} of them and did not for ${drilled.length - passed}.`;
 }
 
 /** What came before the latest drill, where that says more than it does. */
