@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Runbook } from '../../src/engine/documents.js';
 import type { EventOf } from '../../src/engine/events.js';
 import { requireOwnKubernetes } from '../components/kubernetes/index.js';
+import { serveKubelet } from '../components/kubernetes/kubelet.js';
 import { markedObjects } from '../components/kubernetes/marked.js';
 import { openStage, type Stage } from './cnpg.js';
 import { meanwhile } from './meanwhile.js';
@@ -59,6 +60,55 @@ describe('the loss of the primary', () => {
     const drilled = await drill(stage.drill('cnpg-failover', { watched: true, ...meanwhile('promoted', work) }));
     expect(drilled.codes).toEqual(['undocumented-change']);
     expect(drilled.why('undocumented-change')).toMatch(detail);
+  });
+
+  it('passes where the server of the primary is killed inside its pod', async () => {
+    // The stand-in's pods are processes of this machine: a kubelet's part in exec is to run the command among them.
+    const dataOf = async (pod: string) => (await stage.cnpg.control.instances(stage.cnpg.cluster)).find(({ name }) => name === pod)?.dataDir;
+    const kubelet = await serveKubelet(stage.kubernetes, '', async (_namespace, pod) => ({ PGDATA: await dataOf(pod) }));
+    try {
+      const { items: nodes = [] } = await stage.kubernetes.request('GET', '/api/v1/nodes');
+      for (const { metadata } of nodes) await stage.kubernetes.request('PATCH', `/api/v1/nodes/${metadata.name}/status`, { status: kubelet.status });
+      const former = await primary();
+      const drilled = await drill(stage.drill('cnpg-failover', { watched: 'audited', runbook: byKill }));
+      expect(drilled.codes).toEqual([]);
+      expect(drilled.drill.verdict).toBe('passed');
+      expect(drilled.drill.failovers?.[0]).toMatchObject({ from: former, to: await primary() });
+      const seen = drilled.of('watch.observed').map(({ data }) => data).filter(({ object }) => object.endsWith(`/${former}`));
+      expect(seen.filter(({ change }) => change === 'exec').map(({ ours }) => ours)).toEqual([true]);
+      // The pod is the one that was there.
+      expect(seen.filter(({ change }) => /delete/.test(change))).toEqual([]);
+    } finally {
+      await kubelet.close();
+    }
+  });
+  const byKill = (runbook: Runbook) => {
+    edit(runbook, 'lose-primary', { by: 'kill' });
+    delete stepOf(runbook, 'lose-primary').with?.['graceSeconds'];
+  };
+
+  it('fails by name when another replica does not come back', async () => {
+    const former = await primary();
+    const lose = async () => {
+      const instances = await stage.cnpg.control.instances(stage.cnpg.cluster);
+      const third = instances.find(({ role, name }) => role === 'replica' && name !== former);
+      await stage.cnpg.control.loseReplica(stage.cnpg.cluster, third?.name ?? '');
+    };
+    const { runbook, environment, beside } = meanwhile('promoted', lose);
+    const drilled = await drill(
+      stage.drill('cnpg-failover', {
+        runbook: (given) => {
+          runbook(given);
+          shorter('full-strength', '5s')(given);
+        },
+        environment,
+        beside,
+      }),
+    );
+    expect(drilled.codes).toEqual(['step-failed']);
+    expect(drilled.why('step-failed')).toContain('full strength: 2 of 3 instances are ready');
+    expect(drilled.why('step-failed')).not.toContain('former primary is back');
+    expect(drilled.drill.rto.status).toBe('met');
   });
 
   it('fails by name when no other instance is elected', async () => {

@@ -30,7 +30,7 @@ export async function execute(session: Session, discovery: Discovery, pod: { rea
     const stop = () => reject(reasonOf(signal));
     signal.addEventListener('abort', stop, { once: true });
     const lost = () => reject(new StepError('k8s-exec-failed', `${request.what}: the connection ended before the command did`));
-    const started = new Exec(login.config()).exec(place.namespace ?? '', pod.name, container ?? '', [...argv], out, err, stdin === undefined ? null : Readable.from([Buffer.from(stdin)]), false, resolve);
+    const started = new Exec(login.config(session.scope.runId)).exec(place.namespace ?? '', pod.name, container ?? '', [...argv], out, err, stdin === undefined ? null : Readable.from([Buffer.from(stdin)]), false, resolve);
     started.then(
       (socket) => {
         socket.onclose = lost;

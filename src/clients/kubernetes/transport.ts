@@ -55,10 +55,11 @@ export class Login {
     return this.credentials.digest;
   }
 
-  /** For the SDK: a kubeconfig that has these credentials and asks nobody for others. */
-  config(): KubeConfig {
-    const { options } = this.credentials;
-    return Object.assign(Object.create(this.context.config) as KubeConfig, { applyToHTTPSOptions: (given: RequestOptions) => Promise.resolve(void Object.assign(given, options)) });
+  /** For the SDK: a kubeconfig that has these credentials and asks nobody for others. By the User-Agent an audit log tells the run's calls from those of others. */
+  config(runId: string | undefined): KubeConfig {
+    const { options, headers } = this.credentials;
+    const signed = { ...options, headers: { ...headers, 'user-agent': userAgent(runId) } };
+    return Object.assign(Object.create(this.context.config) as KubeConfig, { applyToHTTPSOptions: (given: RequestOptions) => Promise.resolve(void Object.assign(given, signed)) });
   }
 
   /** Resolves with the answer's head, whatever its status. Throws ConnectionLost; when `signal` is aborted, its reason. */
@@ -74,7 +75,7 @@ export class Login {
     const options: RequestOptions = {
       method: call.method,
       ...(apart ? { ...tlsOf(given), agent: false } : { agent }),
-      headers: { ...headers, accept: call.accept ?? 'application/json', 'user-agent': call.runId === undefined ? 'muster' : `muster/${call.runId}`, ...(call.auditId === undefined ? {} : { 'audit-id': call.auditId }), ...(body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json', 'content-length': body.length }) },
+      headers: { ...headers, accept: call.accept ?? 'application/json', 'user-agent': userAgent(call.runId), ...(call.auditId === undefined ? {} : { 'audit-id': call.auditId }), ...(body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json', 'content-length': body.length }) },
     };
     return new Promise((resolve, reject) => {
       let connected = false;
@@ -193,4 +194,9 @@ function identityOf({ ca, cert, key, rejectUnauthorized, servername }: RequestOp
 export function reasonOf(signal: AbortSignal): Error {
   const reason: unknown = signal.reason;
   return reason instanceof Error ? reason : new Error(messageOf(reason));
+}
+
+/** What an audit log knows our calls by. */
+export function userAgent(runId: string | undefined): string {
+  return runId === undefined ? 'muster' : `muster/${runId}`;
 }

@@ -47,6 +47,8 @@ export const step = defineStep({
       object({ kind: 'Pod', name: `${inWords(name)}-*` }),
       object({ kind: 'PersistentVolumeClaim', name: claim }),
       object({ kind: 'PersistentVolume' }),
+      // The cluster deletes it once no pod uses the volume.
+      changeOf({ kubernetes, kind: 'VolumeAttachment' }),
       object({ kind: 'scaledobjects.keda.sh' }),
       { system: `kubernetes:${inWords(kubernetes)}`, object: 'application *' },
       { system: `kubernetes:${inWords(kubernetes)}`, object: 'kustomization *' },

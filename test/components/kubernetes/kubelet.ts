@@ -17,8 +17,14 @@ export interface StandInKubelet {
 
 const channels = { stdout: 1, stderr: 2, status: 3 } as const;
 
-/** A node of its own in `cluster`; what its containers log is `log`. */
-export async function startStandInKubelet(cluster: Cluster, log: string): Promise<StandInKubelet> {
+/** Where the API server finds it: to be written into the status of the nodes that it stands in for. */
+export interface KubeletServer {
+  readonly status: Readonly<Record<string, unknown>>;
+  close(): Promise<void>;
+}
+
+/** `environmentOf`: what a pod's containers have in theirs. */
+export async function serveKubelet(cluster: Cluster, log: string, environmentOf: (namespace: string, pod: string) => Promise<NodeJS.ProcessEnv> = async () => ({})): Promise<KubeletServer> {
   const certificate = (ending: string) => readFileSync(join(cluster.folder, `certificates/apiserver.${ending}`));
   const sockets = new Set<Duplex>();
   const server = createServer({ cert: certificate('crt'), key: certificate('key') }, (request, response) => {
@@ -31,12 +37,28 @@ export async function startStandInKubelet(cluster: Cluster, log: string): Promis
     const key = String(request.headers['sec-websocket-key']);
     const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n`);
-    runCommand(socket, url.searchParams.getAll('command'));
+    const [, , namespace = '', pod = ''] = url.pathname.split('/');
+    environmentOf(namespace, pod).then(
+      (environment) => runCommand(socket, url.searchParams.getAll('command'), environment),
+      () => socket.destroy(),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }], daemonEndpoints: { kubeletEndpoint: { Port: (server.address() as AddressInfo).port } } },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => void server.close(() => resolve()));
+    },
+  };
+}
+
+/** A node of its own in `cluster`; what its containers log is `log`. */
+export async function startStandInKubelet(cluster: Cluster, log: string): Promise<StandInKubelet> {
+  const served = await serveKubelet(cluster, log);
   const node = 'stand-in';
   await cluster.request('POST', '/api/v1/nodes', { metadata: { name: node }, spec: { unschedulable: true } });
-  const status = { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }], daemonEndpoints: { kubeletEndpoint: { Port: (server.address() as AddressInfo).port } }, conditions: [{ type: 'Ready', status: 'True' }] };
+  const status = { ...served.status, conditions: [{ type: 'Ready', status: 'True' }] };
   await cluster.request('PATCH', `/api/v1/nodes/${node}/status`, { status });
   return {
     node,
@@ -46,20 +68,19 @@ export async function startStandInKubelet(cluster: Cluster, log: string): Promis
       await cluster.request('PATCH', `${path}/${name}/status`, { status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } });
     },
     async stop() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise<void>((resolve) => void server.close(() => resolve()));
+      await served.close();
       await cluster.request('DELETE', `/api/v1/nodes/${node}`);
     },
   };
 }
 
-function runCommand(socket: Duplex, [program = '', ...args]: readonly string[]): void {
+function runCommand(socket: Duplex, [program = '', ...args]: readonly string[], environment: NodeJS.ProcessEnv): void {
   const send = (channel: number, data: Buffer | string) => socket.write(frame(Buffer.concat([Buffer.from([channel]), Buffer.from(data)])));
   const end = (status: unknown) => {
     send(channels.status, JSON.stringify(status));
     socket.end(Buffer.from([0x88, 0]));
   };
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], ...environment } });
   child.stdout.on('data', (data: Buffer) => send(channels.stdout, data));
   child.stderr.on('data', (data: Buffer) => send(channels.stderr, data));
   child.once('error', (error) => end({ status: 'Failure', reason: 'InternalError', message: `error executing command in container: ${error.message}` }));

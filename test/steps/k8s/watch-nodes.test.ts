@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isAlive, taintsFollow, taintThatEvicts } from '../../../src/steps/k8s/lib/watch-nodes.js';
 import { Owners } from '../../../src/steps/k8s/lib/watch-owners.js';
+import { controllerThatDetaches } from '../../../src/steps/k8s/lib/watch-volumes.js';
 import { writersBetween } from '../../../src/steps/k8s/lib/watch-managers.js';
 
 const unreachable = 'node.kubernetes.io/unreachable';
@@ -51,6 +52,16 @@ test('a number of replicas that alone was changed may have been scaled by anybod
   expect(writersBetween(replicaSet(1), replicaSet(2), ['metadata.annotations.desired', 'spec.replicas'])).toEqual(['kube-controller-manager']);
   const signed = { subresource: 'status' };
   expect(writersBetween(replicaSet(1, signed), replicaSet(2, signed), ['spec.replicas'])).toEqual(['kube-controller-manager']);
+});
+
+test('an attachment goes by itself when no pod of its node uses the volume, and not before', () => {
+  const attachment = { apiVersion: 'storage.k8s.io/v1', kind: 'VolumeAttachment', metadata: { name: 'csi-1' }, spec: { nodeName: 'a', source: { persistentVolumeName: 'pv' } } };
+  const volume = { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'pv' }, spec: { claimRef: { namespace: 'shop', name: 'data' } } };
+  const user = (nodeName: string, phase: string) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'db', namespace: 'shop' }, spec: { nodeName, volumes: [{ persistentVolumeClaim: { claimName: 'data' } }] }, status: { phase } });
+  expect(controllerThatDetaches(attachment, [volume])).toBe('attach and detach controller, no pod of a uses pv');
+  expect(controllerThatDetaches(attachment, [volume, user('a', 'Succeeded'), user('b', 'Running')])).toContain('attach and detach');
+  expect(controllerThatDetaches(attachment, [volume, user('a', 'Running')])).toBeUndefined();
+  expect(controllerThatDetaches(attachment, [])).toContain('outside the boundary');
 });
 
 describe('a deletion is explained by its owner', () => {

@@ -7,6 +7,7 @@ import { writersBetween } from './watch-managers.js';
 import { isAlive, nodeNameOf, taintsFollow, taintThatEvicts } from './watch-nodes.js';
 import type { Deletion, Owners } from './watch-owners.js';
 import { changedPaths, inWordsOf } from './watch-paths.js';
+import { controllerThatDetaches } from './watch-volumes.js';
 
 /** Within this time after a step its own change may still be on its way to us. */
 const deliveryMs = 1_000;
@@ -141,7 +142,7 @@ export class WatchedPlace {
     const { owners } = this.place;
     const at = this.ctx.clock.now().at;
     const deletion = owners.deletion(object, Date.parse(at));
-    const controller = taintThatEvicts(object, this.#nodeOf(object)) ?? owners.explain(deletion);
+    const controller = taintThatEvicts(object, this.#nodeOf(object)) ?? controllerThatDetaches(object, [...owners.objects.values()]) ?? owners.explain(deletion);
     if (controller === null && deletion.staying.size > 0) this.#unexplained.push({ deletion, change, at, since });
     else this.#observe(object, controller, change, controller === null ? 'none' : 'another', since);
   }

@@ -39,6 +39,21 @@ export function refuseUnpaused(owners: readonly Owner[], declared: readonly stri
   if (open.length > 0) throw new StepError('not-paused', `${open.map(({ name }) => name).join(' and ')} would put the workload back`, { hint: `Let the step pause it: \`pause: [${[...new Set(open.map(({ by }) => by))].join(', ')}]\`.` });
 }
 
+/**
+ * The same, with what stood there before: whom somebody else has paused stays paused. Read once it is known that the runbook has them paused,
+ * and so may read them. An application or a release that is not there puts nothing back.
+ */
+export async function withWhatStood(cluster: KubernetesCluster, owners: readonly Owner[]): Promise<Owner[]> {
+  const read = await Promise.all(owners.map(async (owner): Promise<Owner | undefined> => {
+    if (owner.pause === null || (owner.by !== 'argocd' && owner.by !== 'flux')) return owner;
+    const found = await cluster.find(owner.pause.reference);
+    if (found === undefined) return undefined;
+    const off = owner.by === 'argocd' ? annotation(argoSkip, found.metadata.annotations?.[argoSkip]) : suspended(recordAt(found, 'spec')['suspend'] === true);
+    return { ...owner, pause: { ...owner.pause, off } };
+  }));
+  return read.filter((owner) => owner !== undefined);
+}
+
 export async function pauseAll(cluster: KubernetesCluster, owners: readonly Owner[], ctx: Pick<BaseContext, 'log'>): Promise<void> {
   for (const { name, pause } of owners) {
     if (pause === null) {
@@ -105,12 +120,20 @@ function flux({ metadata }: KubernetesObject): Owner[] {
     const namespace = metadata.labels?.[`${by}.toolkit.fluxcd.io/namespace`];
     if (name === undefined || namespace === undefined) return [];
     const kind = by === 'kustomize' ? 'kustomizations.kustomize.toolkit.fluxcd.io' : 'helmreleases.helm.toolkit.fluxcd.io';
-    return [{ by: 'flux' as const, name: `Flux ${kind.split('.')[0]} ${namespace}/${name}`, pause: { reference: { kind, namespace, name }, on: { spec: { suspend: true } }, off: { spec: { suspend: false } } } }];
+    return [{ by: 'flux' as const, name: `Flux ${kind.split('.')[0]} ${namespace}/${name}`, pause: { reference: { kind, namespace, name }, on: suspended(true), off: suspended(false) } }];
   });
 }
 
 function annotated(reference: Reference, key: string, value: string, before: string | undefined): Pause {
-  return { reference, on: { metadata: { annotations: { [key]: value } } }, off: { metadata: { annotations: { [key]: before ?? null } } } };
+  return { reference, on: annotation(key, value), off: annotation(key, before) };
+}
+
+function annotation(key: string, value: string | undefined): Record<string, unknown> {
+  return { metadata: { annotations: { [key]: value ?? null } } };
+}
+
+function suspended(suspend: boolean): Record<string, unknown> {
+  return { spec: { suspend } };
 }
 
 /** A cluster without the kind has none of it. */

@@ -3,7 +3,7 @@ import type { KubernetesCluster, KubernetesObject } from '../../../clients/kuber
 import { StepError } from '../../../engine/errors.js';
 import { volumeThere } from '../../ec2/lib/volumes.js';
 import { readClaim, type Claimed } from './claim.js';
-import { ownersOf, refuseUnpaused, type Owner } from './owners.js';
+import { ownersOf, refuseUnpaused, withWhatStood, type Owner } from './owners.js';
 import { isOf, mounts, referenceOf, replicasOf, uses, type WorkloadName } from './workload.js';
 
 /** What a swap needs to know before it does anything. */
@@ -22,12 +22,13 @@ export async function survey(cluster: KubernetesCluster, ec2: Ec2, name: Workloa
   const workload = await cluster.get(referenceOf(name));
   if (replicasOf(workload) === 0) throw new StepError('workload-at-rest', `${name.kind} ${name.namespace}/${name.name} is asked for no pods: nothing would mount the volume`);
   const claimed = await readClaim(cluster, name.namespace, claim);
-  const owners = await ownersOf(cluster, workload, claimed.claim);
+  const named = await ownersOf(cluster, workload, claimed.claim);
   if (!uses(workload, claim)) throw new StepError('claim-of-another', `${name.kind} ${name.namespace}/${name.name} does not ask for the claim ${claim}`);
   const { items } = await cluster.list({ kind: 'Pod', namespace: name.namespace });
   const strangers = items.filter((pod) => mounts(pod, claim) && !isOf(workload, pod)).map(({ metadata }) => metadata.name);
   if (strangers.length > 0) throw new StepError('claim-in-use-by-others', `the claim ${claim} is also mounted by ${strangers.join(', ')}`, { hint: 'Stop what else uses it: a volume is swapped below nobody.' });
-  refuseUnpaused(owners, pause);
+  refuseUnpaused(named, pause);
+  const owners = await withWhatStood(cluster, named);
   // Whether they may be looked at at all is known before anything is stopped.
   await cluster.list({ kind: 'VolumeAttachment' });
   const { zone } = await volumeThere(ec2, claimed.handle);
