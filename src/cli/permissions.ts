@@ -61,18 +61,20 @@ async function versions(secrets: Redactor, guard: Guard, world: World): Promise<
 
 /** Throws UsageError where nothing of the connection can be granted. */
 async function ownLanguage(binding: PlanBinding, name: string): Promise<string> {
-  const roles = clusterRoles(binding, name, await provisionedPermissions(binding, registry));
+  const provisioned = await provisionedPermissions(binding, registry);
+  const roles = clusterRoles(binding, name, provisioned);
   if (roles !== undefined) return roles;
-  const policy = iamPolicy(binding, name);
+  const policy = iamPolicy(binding, name, provisioned);
   if (policy === undefined) throw new UsageError(`--only ${name}: the drill needs no right of a connection of that name that could be printed`);
   return `${JSON.stringify(policy, null, 2)}\n`;
 }
 
 async function connectionLines(binding: PlanBinding, name: string, versionOf: VersionOf): Promise<string[]> {
   const connection = binding.environment.connections[name];
-  const roles = clusterRoles(binding, name, await provisionedPermissions(binding, registry));
+  const provisioned = await provisionedPermissions(binding, registry);
+  const roles = clusterRoles(binding, name, provisioned);
   if (roles !== undefined) return ['', `-- ${name}: roles for whoever runs the drill (--only ${name} prints them alone, for kubectl apply -f -):`, ...roles.trimEnd().split('\n').map((line) => `--   ${line}`)];
-  const policy = iamPolicy(binding, name);
+  const policy = iamPolicy(binding, name, provisioned);
   if (policy !== undefined) return ['', `-- ${name}: an IAM policy for whoever runs the drill (--only ${name} prints it alone):`, ...JSON.stringify(policy, null, 2).split('\n').map((line) => `--   ${line}`)];
   const rights = rightsOn(binding, name);
   if (connection?.kind !== 'postgres' || rights.length === 0) return [];

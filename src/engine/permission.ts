@@ -34,7 +34,7 @@ export interface AwsRight {
   /** `ec2:CreateVolume` */
   readonly action: string;
   readonly connection?: string;
-  /** The end of an ARN of the action's own service, `volume/*`; default: `*`, for actions that know no resource. */
+  /** The end of an ARN of the action's own service, `volume/*`; of S3 `bucket`, the connection's, or `object/<key>` below its prefix; default: `*`, for actions that know no resource. */
   readonly resource?: string;
   /** Only for what bears the connection's tag (`resource`), or is made with it (`request`). */
   readonly tagged?: 'resource' | 'request';

@@ -1,5 +1,5 @@
 import type { AwsRight } from '../../engine/permission.js';
-import { awsRightsOn } from '../../engine/plan/rights.js';
+import { awsRightsOn, type Declared } from '../../engine/plan/rights.js';
 import type { PlanBinding } from '../../engine/plan-document.js';
 
 export interface IamPolicy {
@@ -12,19 +12,21 @@ export interface IamStatement {
   readonly Effect: 'Allow';
   readonly Action: readonly string[];
   readonly Resource: readonly string[];
-  readonly Condition: { readonly StringEquals: Readonly<Record<string, string>> };
+  readonly Condition?: { readonly StringEquals: Readonly<Record<string, string>> };
 }
 
-type Place = { readonly account: string; readonly region: string; readonly tag: { readonly key: string; readonly value: string } };
+/** Of a connection to an account, or to a bucket. */
+type Place = { readonly bucket: string; readonly prefix: string; readonly region: string } | Account;
+type Account = { readonly account: string; readonly region: string; readonly tag: { readonly key: string; readonly value: string } };
 
-/** The policy that lets the steps do what they do in the account of an AWS connection, and no more; undefined: nothing is asked of it. */
-export function iamPolicy(binding: PlanBinding, connection: string): IamPolicy | undefined {
-  const rights = awsRightsOn(binding, connection).map(({ right }) => right);
+/** The policy that lets the steps do what they do in the account of an AWS connection, or in the bucket of one of kind bucket, and no more; undefined: nothing is asked of it. */
+export function iamPolicy(binding: PlanBinding, connection: string, provisioned: readonly Declared[]): IamPolicy | undefined {
+  const rights = awsRightsOn(binding, connection, provisioned).map(({ right }) => right);
   const place = placeOf(binding.environment.connections[connection]?.with);
   if (rights.length === 0 || place === undefined) return undefined;
   const grouped = new Map<string, { readonly resource: string; readonly service: string; readonly condition: Readonly<Record<string, string>>; readonly actions: Set<string> }>();
   for (const { action, resource = '*', tagged } of rights) {
-    const condition = conditionOf(action, tagged, place);
+    const condition = 'bucket' in place ? {} : conditionOf(action, tagged, place);
     const service = resource === '*' ? '' : (action.split(':')[0] ?? '');
     const key = JSON.stringify([service, resource, condition]);
     const group = grouped.get(key) ?? { resource, service, condition, actions: new Set() };
@@ -39,12 +41,12 @@ export function iamPolicy(binding: PlanBinding, connection: string): IamPolicy |
       Effect: 'Allow',
       Action: [...actions].toSorted(),
       Resource: [resource === '*' ? '*' : arnOf(service, resource, place)],
-      Condition: { StringEquals: condition },
+      ...(Object.keys(condition).length === 0 ? {} : { Condition: { StringEquals: condition } }),
     })),
   };
 }
 
-function conditionOf(action: string, tagged: AwsRight['tagged'], { region, tag }: Place): Record<string, string> {
+function conditionOf(action: string, tagged: AwsRight['tagged'], { region, tag }: Account): Record<string, string> {
   const here = { 'aws:RequestedRegion': region };
   if (tagged === 'resource') return { ...here, [`aws:ResourceTag/${tag.key}`]: tag.value };
   if (tagged === 'request') return { ...here, [`aws:RequestTag/${tag.key}`]: tag.value, ...(action === 'ec2:CreateTags' ? { 'ec2:CreateAction': 'CreateVolume' } : {}) };
@@ -52,14 +54,17 @@ function conditionOf(action: string, tagged: AwsRight['tagged'], { region, tag }
 }
 
 /** A snapshot's ARN names no account. */
-function arnOf(service: string, resource: string, { account, region }: Place): string {
-  if (resource.startsWith('arn:')) return resource;
+function arnOf(service: string, resource: string, place: Place): string {
+  const { region } = place;
   const partition = region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
-  return `arn:${partition}:${service}:${region}:${resource.startsWith('snapshot/') ? '' : account}:${resource}`;
+  if ('account' in place) return `arn:${partition}:${service}:${region}:${resource.startsWith('snapshot/') ? '' : place.account}:${resource}`;
+  const below = place.prefix === '' ? '' : `${place.prefix}/`;
+  return `arn:${partition}:s3:::${place.bucket}${resource === 'bucket' ? '' : `/${below}${resource.replace(/^object\//, '')}`}`;
 }
 
 function placeOf(given: Readonly<Record<string, unknown>> | undefined): Place | undefined {
-  const { account, region, tag } = given ?? {};
+  const { account, region, tag, bucket, prefix = '' } = given ?? {};
+  if (typeof bucket === 'string' && typeof prefix === 'string') return { bucket, prefix, region: typeof region === 'string' ? region : '' };
   if (typeof account !== 'string' || typeof region !== 'string' || typeof tag !== 'object' || tag === null) return undefined;
   const { key, value } = tag as { readonly key?: unknown; readonly value?: unknown };
   return typeof key === 'string' && typeof value === 'string' ? { account, region, tag: { key, value } } : undefined;

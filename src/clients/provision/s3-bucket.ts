@@ -20,7 +20,7 @@ export const provisioner = defineProvisioner({
   kinds: ['bucket'],
   summary: 'An S3 bucket that is there already, or a prefix in it. Credentials and endpoint come from the usual AWS variables and files.',
   input,
-  permissions: ({ bucket }) => [{ system: 'aws', action: 's3:GetBucketVersioning', resource: `arn:aws:s3:::${bucket}` }],
+  permissions: ({ bootstrap = false }) => ['GetBucketVersioning', ...(bootstrap ? ['ListBucket'] : [])].map((action) => ({ system: 'aws', action: `s3:${action}`, resource: 'bucket' })),
   plan: ({ bucket, prefix }) => ({ does: `Reads s3://${bucket}${prefix === undefined ? '' : `/${prefix}`}`, calls: ['s3:GetBucketVersioning'] }),
   existing: (given) => Promise.resolve({ ...detailsOf(given) }),
   async preflight({ bucket, bootstrap = false }, ctx) {

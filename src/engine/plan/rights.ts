@@ -23,7 +23,7 @@ function watchersOf({ environment: { watch } }: PlanBinding): [string, readonly 
 
 /** What the environment's connections need to be provisioned. */
 export async function provisionedPermissions({ environment }: PlanBinding, registry: Registry): Promise<Declared[]> {
-  return Promise.all(Object.entries(environment.connections).map(async ([name, { provision, with: input }]) => ({ by: `connection ${name}`, permissions: (await registry.provisioner(provision)).permissions?.(input) ?? [] })));
+  return Promise.all(Object.entries(environment.connections).map(async ([name, { provision, with: input }]) => ({ by: `connection ${name}`, permissions: ((await registry.provisioner(provision)).permissions?.(input) ?? []).map((permission) => (permission.system === 'aws' ? { connection: name, ...permission } : permission)) })));
 }
 
 /** The SQL rights that a connection must give, each once. What is asked of an endpoint is asked of the connection that it leads to at the start. */
@@ -65,8 +65,8 @@ function everywhere({ environment }: PlanBinding, connection: string, right: Kub
 }
 
 /** The statements that a policy for an AWS connection must hold, each once. What a watcher asks (`*`) it asks of every account. */
-export function awsRightsOn(binding: PlanBinding, connection: string): NeededRight<'aws'>[] {
-  return each(requiredPermissions(binding), (permission) => (permission.system === 'aws' && (permission.connection === connection || permission.connection === '*') ? { ...permission, connection } : undefined));
+export function awsRightsOn(binding: PlanBinding, connection: string, provisioned: readonly Declared[] = []): NeededRight<'aws'>[] {
+  return each([...provisioned, ...requiredPermissions(binding)], (permission) => (permission.system === 'aws' && (permission.connection === connection || permission.connection === '*') ? { ...permission, connection } : undefined));
 }
 
 function each<R>(declared: readonly Declared[], pick: (permission: Permission) => R | undefined): { readonly right: R; readonly by: readonly string[] }[] {

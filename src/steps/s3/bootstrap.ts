@@ -3,6 +3,7 @@ import { defineStep } from '../../engine/define-step.js';
 import { StepError } from '../../engine/errors.js';
 import { inWords, membersOf } from '../../engine/plannable.js';
 import { ConnectionName, strict } from '../../engine/schema.js';
+import { bucketRights } from './lib/rights.js';
 
 export const step = defineStep({
   type: 's3.bootstrap',
@@ -11,7 +12,7 @@ export const step = defineStep({
   output: Type.Object({ bucket: Type.String(), made: Type.Boolean({ description: 'It did not exist' }) }, strict),
   effect: 'create',
   changes: (given) => [{ system: `bucket:${inWords(membersOf(given).bucket)}`, object: '*' }],
-  permissions: () => ['CreateBucket', 'PutBucketTagging', 'PutBucketVersioning', 'PutEncryptionConfiguration', 'PutBucketPublicAccessBlock', 'GetBucketTagging', 'ListBucket', 'ListBucketVersions', 'DeleteObject', 'DeleteObjectVersion', 'DeleteBucket'].map((action) => ({ system: 'aws', action: `s3:${action}` }) as const),
+  permissions: (given) => bucketRights(membersOf(given).bucket, ['CreateBucket', 'PutBucketTagging', 'PutBucketVersioning', 'PutEncryptionConfiguration', 'PutBucketPublicAccessBlock', 'GetBucketTagging', 'ListBucket', 'ListBucketVersions', 'DeleteObject', 'DeleteObjectVersion', 'DeleteBucket']),
   evidence: [],
   examples: [{ title: 'The state bucket of a rebuild', with: { bucket: 'state' } }],
   cleanups: {

@@ -1,11 +1,12 @@
 import { Type, type Static } from 'typebox';
 import type { ObjectVersion } from '../../../clients/s3/port.js';
 import type { Change, Plannable, PlanContext, PreflightCheck, StepContext } from '../../../engine/define-step.js';
-import type { Permission } from '../../../engine/permission.js';
+import type { AwsRight } from '../../../engine/permission.js';
 import { StepError } from '../../../engine/errors.js';
 import type { EvidenceOf } from '../../../engine/kinds/index.js';
 import { inWords, knownText, membersOf } from '../../../engine/plannable.js';
 import { ConnectionName } from '../../../engine/schema.js';
+import { bucketRights } from './rights.js';
 
 /** An object of a bucket connection. */
 export const objectInput = {
@@ -34,10 +35,7 @@ const listed = 100;
 
 export const noChanges = (): readonly Change[] => [];
 
-export const readingRights = (...actions: string[]) => (given: Plannable<ObjectInput>): Permission[] => {
-  const { bucket, key } = membersOf(given);
-  return actions.map((action) => ({ system: 'aws', action: `s3:${action}`, resource: `${inWords(key)} in ${inWords(bucket)}` }));
-};
+export const readingRights = (...actions: string[]) => (given: Plannable<ObjectInput>): AwsRight[] => bucketRights(membersOf(given).bucket, actions, membersOf(given).key);
 
 export const place = (given: Plannable<ObjectInput>): string => `${inWords(membersOf(given).key)} in ${inWords(membersOf(given).bucket)}`;
 

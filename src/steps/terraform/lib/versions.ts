@@ -5,6 +5,7 @@ import type { Permission } from '../../../engine/permission.js';
 import { StepError } from '../../../engine/errors.js';
 import { inWords, knownText, membersOf } from '../../../engine/plannable.js';
 import { ConnectionName } from '../../../engine/schema.js';
+import { bucketRights } from '../../s3/lib/rights.js';
 import { infrastructureInput } from './inputs.js';
 
 /** Which older version of the state. */
@@ -38,7 +39,8 @@ const mostRead = 50;
 
 export const versionRights = (given: Plannable<Choice>): readonly Permission[] => [
   { system: 'command', command: 'terraform' },
-  ...['ListBucketVersions', 'GetObject', 'GetObjectVersion'].map((action): Permission => ({ system: 'aws', action: `s3:${action}`, resource: `the state of ${inWords(membersOf(given).infrastructure)}` })),
+  // Which of its objects is the state stands in the code.
+  ...bucketRights(membersOf(given).bucket, ['ListBucketVersions', 'GetBucketVersioning', 'GetObject', 'GetObjectVersion']),
 ];
 
 /** The rule in words. Throws StepError `bad-input` when more than one is given. */
