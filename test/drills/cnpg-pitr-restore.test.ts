@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { requireOwnKubernetes, type KubernetesObject } from '../components/kubernetes/index.js';
 import { markedObjects } from '../components/kubernetes/marked.js';
+import type { Environment } from '../../src/engine/documents.js';
 import { openStage, type Stage } from './cnpg.js';
 import { meanwhile } from './meanwhile.js';
 import { begin, drill, edit, expectNothingLeft, muster, removeFolders, run, runsIn, scratch, stepOf } from './harness.js';
@@ -53,6 +54,32 @@ describe.each(['plugin', 'in-tree'] as const)('a restore from the store of the %
     const drilled = await drill(stage.drill('cnpg-pitr-restore', { watched: true, set: { rows: 2000 }, ...meanwhile('restore', work) }));
     expect(drilled.codes).toEqual(['undocumented-change']);
     expect(drilled.why('undocumented-change')).toMatch(/^\S+ \S+ cluster databases\/orders-drill: changed spec\.postgresql by kubectl-edit$/);
+  });
+
+  it.runIf(archive === 'plugin')('goes into a namespace of its own, where there is a store that reads the same, and is refused where there is none', async () => {
+    const elsewhere = `restores-${process.pid}`;
+    const stores = (namespace: string) => `/apis/barmancloud.cnpg.io/v1/namespaces/${namespace}/objectstores`;
+    await stage.kubernetes.request('POST', '/api/v1/namespaces', { metadata: { name: elsewhere } });
+    const environment = ({ boundary, connections }: Environment) => {
+      boundary.kubernetes?.[0]?.namespaces.push(elsewhere);
+      Object.assign(connections['copy']?.with ?? {}, { namespace: elsewhere });
+    };
+    const copies = async () => (await objects(`/apis/postgresql.cnpg.io/v1/namespaces/${elsewhere}/clusters`)).concat(await objects(`/api/v1/namespaces/${elsewhere}/pods`)).map(({ metadata }) => metadata.name);
+
+    const refused = await run(stage.drill('cnpg-pitr-restore', { environment, set: { rows: 2000 } }));
+    expect(refused.code, refused.stderr).toBe(3);
+    expect(refused.stderr).toContain(`the namespace ${elsewhere} has no ObjectStore ${stage.cnpg.objectStore}`);
+    expectNothingLeft(refused);
+
+    const { spec } = await stage.kubernetes.request('GET', `${stores(stage.cnpg.namespace)}/${stage.cnpg.objectStore}`);
+    await stage.kubernetes.request('POST', stores(elsewhere), { apiVersion: 'barmancloud.cnpg.io/v1', kind: 'ObjectStore', metadata: { name: stage.cnpg.objectStore }, spec });
+    const before = await names();
+    const drilled = await drill(stage.drill('cnpg-pitr-restore', { environment, watched: true, set: { rows: 2000 } }));
+    expect(drilled.codes).toEqual([]);
+    expect(drilled.drill.verdict).toBe('passed');
+    expect(drilled.of('watch.observed').some(({ data }) => data.object.includes(`cluster ${elsewhere}/orders-drill`) && data.ours)).toBe(true);
+    expect(await copies()).toEqual([]);
+    expect(await names()).toEqual(before);
   });
 
   it('is refused before anything is broken when the window of the store does not reach back to the target', async () => {

@@ -9,7 +9,7 @@ import { Duration, literals, strict } from '../../engine/schema.js';
 import { planned, rightOf } from '../k8s/lib/declare.js';
 import { normalizeTarget, type Target } from '../postgres/lib/target.js';
 import { backupEvidence, usableOf, type CompletedBackup } from './lib/backups.js';
-import { backups, clusters, inShort, nameOf, objectStores, readCluster, record, text, type ClusterFacts } from './lib/cluster.js';
+import { backups, clusters, inShort, nameOf, objectStores, readCluster, type ClusterFacts } from './lib/cluster.js';
 import type { ServerFacts } from './lib/checks.js';
 import { within } from './lib/deadline.js';
 import { ClusterName, Kubernetes, Namespace, referenceOf, Server, Within } from './lib/inputs.js';
@@ -17,7 +17,8 @@ import { archivesTo, copyOf, recoveryTarget, targetField } from './lib/manifest.
 import { checkRecovery, choose, pickNow, requireBackup } from './lib/pick.js';
 import { removeCluster } from './lib/remove-copy.js';
 import { readServer } from './lib/server.js';
-import { checkWindow, inWordsOf, requireStore, windowOf, type Store } from './lib/store.js';
+import { checkWindow, inWordsOf, requireStore, windowOf } from './lib/store.js';
+import { checkStoreThere, storeThere } from './lib/store-there.js';
 import { untilRestored } from './lib/wait-copy.js';
 
 const TargetInput = Type.Object(
@@ -80,7 +81,7 @@ export const step = defineStep({
       return found === undefined ? undefined : { name: found.id, at: found.stoppedAt };
     },
   },
-  preflight: (input, ctx) => checkRecovery(membersOf(input), ctx, new Date().toISOString()),
+  preflight: async (input, ctx) => [...(await checkRecovery(membersOf(input), ctx, new Date().toISOString())), ...(await checkStoreThere(membersOf(input), ctx))],
   evidence: ['backup', 'restore-target', 'archiving'],
   examples: [
     { title: 'To a moment', with: { kubernetes: 'k8s', cluster: 'orders', into: 'copy', target: { type: 'time', value: '2026-11-20T07:30:00.123456Z' } } },
@@ -141,19 +142,6 @@ export const step = defineStep({
 });
 
 type Given = Static<typeof Input>;
-
-/** The store as the copy's namespace has it. A name that leads elsewhere there would restore something else. */
-async function storeThere(input: Given, source: ClusterFacts, from: KubernetesCluster, to: KubernetesCluster, namespace: string): Promise<Store> {
-  const store = requireStore(source);
-  const isSame = namespace === source.namespace && to.uid === from.uid;
-  if (store.kind === 'in-tree' || (isSame && input.objectStore === undefined)) return store;
-  const objectStore = input.objectStore ?? store.objectStore;
-  const [own, there] = await Promise.all([from.get({ ...objectStores, namespace: source.namespace, name: store.objectStore }), to.find({ ...objectStores, namespace, name: objectStore })]);
-  if (there === undefined) throw new StepError('no-object-store', `the namespace ${namespace} has no ObjectStore ${objectStore}, which the copy reads its backup from`, { hint: `Make one there that reads what ${source.namespace}/${store.objectStore} writes, or name it with \`objectStore\`.` });
-  const placeOf = (object: typeof own) => ['destinationPath', 'endpointURL'].map((field) => text(record(record(object['spec'])['configuration'])[field]) ?? '').join(' ').trim();
-  if (placeOf(own) !== placeOf(there)) throw new StepError('other-object-store', `the ObjectStore ${namespace}/${objectStore} leads to ${placeOf(there)}, that of ${nameOf(source)} to ${placeOf(own)}`);
-  return { ...store, objectStore };
-}
 
 async function pick(input: Given, target: Target, source: ClusterFacts, from: KubernetesCluster, ctx: StepContext): Promise<CompletedBackup> {
   const store = requireStore(source);
