@@ -61,6 +61,9 @@ test('an attachment goes by itself when no pod of its node uses the volume, and 
   expect(controllerThatDetaches(attachment, [volume])).toBe('attach and detach controller, no pod of a uses pv');
   expect(controllerThatDetaches(attachment, [volume, user('a', 'Succeeded'), user('b', 'Running')])).toContain('attach and detach');
   expect(controllerThatDetaches(attachment, [volume, user('a', 'Running')])).toBeUndefined();
+  const running = user('a', 'Running');
+  // Unmounted, and its pod there until its kubelet deletes it.
+  expect(controllerThatDetaches(attachment, [volume, { ...running, metadata: { ...running.metadata, deletionTimestamp: '2026-11-20T10:00:01Z' } }])).toContain('attach and detach');
   expect(controllerThatDetaches(attachment, [])).toContain('outside the boundary');
 });
 
