@@ -10,7 +10,7 @@ import { markedObjects } from '../components/kubernetes/marked.js';
 import { motoComponent, startMoto, type Moto } from '../components/moto.js';
 import { startVolumeService, type VolumeService } from '../components/volume-service.js';
 import { account, other, volumeIds, zone } from '../clients/ec2/lib.js';
-import { behind, clear, handleOf, place, ready, soon, workloadPath, type Place } from '../steps/pv/rig.js';
+import { behind, clear, cleared, handleOf, place, ready, soon, workloadPath, type Place } from '../steps/pv/rig.js';
 import { swapDocuments, swapDrill } from './ebs-rig.js';
 import { begin, expectNothingLeft, judge, muster, removeFolders, runsIn, scratch } from './harness.js';
 
@@ -41,7 +41,8 @@ suite('a drill that swaps the EBS volume of a workload', () => {
   });
   beforeEach(async () => {
     proxy.meddle(undefined);
-    at = await place(cluster, ec2, `drill-${process.pid}-${(places += 1)}`, { kind: 'StatefulSet', policy: 'Delete' });
+    const before = at;
+    [at] = await Promise.all([place(cluster, ec2, `drill-${process.pid}-${(places += 1)}`, { kind: 'StatefulSet', policy: 'Delete' }), before === undefined ? undefined : cleared(cluster, before)]);
     service = await startVolumeService(cluster, ec2, at);
     service.holds.set(at.original, 'orders: 4712 (now)').set(at.snapshot, 'orders: 4711 (at the snapshot)');
     folder = await scratch();

@@ -106,6 +106,8 @@ export async function startControlPlane(binaries: string, folder: string, users:
         '--concurrent-deployment-syncs=5',
         // Of fifteen seconds by default: a claim that is made before its volume is bound no sooner.
         '--pvclaimbinder-sync-period=1s',
+        // Of a minute by default: an attachment that went after it was given up is not looked for before.
+        '--attach-detach-reconcile-sync-period=2s',
         ...(options.controllerManager ?? []),
       ]),
       start('kube-scheduler', [`--kubeconfig=${kubeconfig('scheduler')}`, '--leader-elect=false', '--port=0', '--secure-port=0']),

@@ -27,7 +27,7 @@ export interface Place {
   readonly volumeName: string;
 }
 
-export const soon = { timeout: 90_000, interval: 200 };
+export const soon = { timeout: 180_000, interval: 200 };
 
 export interface PlaceOptions {
   readonly kind?: 'Deployment' | 'StatefulSet';
@@ -89,9 +89,18 @@ export async function contextOn(cluster: Cluster, { namespace }: Place, signal?:
   return contextFor({ world, scope: signal === undefined ? scope : { ...scope, signal }, ...(signal === undefined ? {} : { signal }) });
 }
 
+const volumesOf = async (cluster: Cluster, { namespace }: Place): Promise<string[]> =>
+  ((await cluster.request('GET', '/api/v1/persistentvolumes')).items ?? []).filter(({ spec }) => (spec?.['claimRef'] as { namespace?: string } | undefined)?.namespace === namespace).map(({ metadata }) => metadata.name);
+
 /** Deletes what the test made, so that no later one waits for it. */
-export async function clear(cluster: Cluster, attacher: Attacher, { namespace, replacement, volumeName }: Place): Promise<void> {
+export async function clear(cluster: Cluster, attacher: Attacher, at: Place): Promise<void> {
   attacher.detaching = 'works';
-  await cluster.request('DELETE', `/api/v1/namespaces/${namespace}`);
-  for (const name of [volumeName, `muster-${replacement}`]) await cluster.request('DELETE', `/api/v1/persistentvolumes/${name}`).catch(() => undefined);
+  const volumes = await volumesOf(cluster, at);
+  await cluster.request('DELETE', `/api/v1/namespaces/${at.namespace}`);
+  for (const name of volumes) await cluster.request('DELETE', `/api/v1/persistentvolumes/${name}`).catch(() => undefined);
+}
+
+/** Resolves when nothing of it is attached any more, so that who watches the cluster does not see it go: its volumes stay until then. */
+export async function cleared(cluster: Cluster, at: Place): Promise<void> {
+  await until('the volumes to go', async () => (await volumesOf(cluster, at)).length === 0, []);
 }
