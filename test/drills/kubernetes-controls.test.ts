@@ -33,25 +33,29 @@ describeKubernetes('what may come between a drill and its cluster', () => {
   });
 
   /** A kubeconfig of the drill's own service account, which may do everything, for `seconds`. */
-  const expiring = async (name: string, seconds: number) => {
+  let tries = 0;
+  const expiring = async (purpose: string, seconds: number) => {
+    const name = `${purpose}-${(tries += 1)}`;
     await cluster.request('POST', `/api/v1/namespaces/${shop.namespace}/serviceaccounts`, { metadata: { name } });
     await cluster.request('POST', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', { metadata: { name: `${shop.namespace}-${name}` }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' }, subjects: [{ kind: 'ServiceAccount', name, namespace: shop.namespace }] });
-    return own.kubeconfigWith(await own.expiringToken(shop.namespace, name, seconds));
+    return { kubeconfig: own.kubeconfigWith(await own.expiringToken(shop.namespace, name, seconds)), withdraw: () => cluster.request('DELETE', `/api/v1/namespaces/${shop.namespace}/serviceaccounts/${name}`) };
   };
+  // The API server remembers for ten seconds that a token was good.
   const pause: RunbookStep = { id: 'pause', phase: 'detect', uses: 'wait', with: { for: '25s' } };
 
   /** From then on the drill asks for what has happened since that list. */
-  const hasListed = () => readFileSync(own.auditLog, 'utf8').split('\n').some((line) => line.includes('"stage":"ResponseComplete"') && line.includes('/api/v1/nodes?') && line.includes('"verb":"list"') && line.includes('labelSelector=topology.kubernetes.io'));
+  const hasListed = (since: number) => readFileSync(own.auditLog, 'utf8').slice(since).split('\n').some((line) => line.includes('"stage":"ResponseComplete"') && line.includes('/api/v1/nodes?') && line.includes('"verb":"list"') && line.includes('labelSelector=topology.kubernetes.io'));
 
   test('the API server is restarted and has forgotten what a watch has seen (410): the drill goes on and passes', async () => {
+    const since = readFileSync(own.auditLog, 'utf8').length;
     const judged = await shop.drill('az-failure', {
       set: { zone: 'eu-central-1a', nodePower: power.file },
       environment: ({ boundary }) => (boundary.commands = [power.file]),
       async beside(live) {
         await live.until(({ type, step }) => type === 'step.started' && step === 'not-ready');
-        await until('the list of the nodes', () => Promise.resolve(hasListed()), []);
+        await until('the list of the nodes', () => Promise.resolve(hasListed(since)), []);
         // Something of another kind happens, and the new process knows nothing that is older.
-        await cluster.request('POST', `/api/v1/namespaces/${shop.namespace}/configmaps`, { metadata: { name: 'elsewhere' } });
+        await cluster.request('POST', `/api/v1/namespaces/${shop.namespace}/configmaps`, { metadata: { generateName: 'elsewhere-' } });
         await own.restartApiServer();
       },
     });
@@ -62,7 +66,15 @@ describeKubernetes('what may come between a drill and its cluster', () => {
   });
 
   test('a token ends in mid-drill: failed, the step says so, and so does what could not be looked at afterwards', async () => {
-    const drilled = await shop.run('pod-failure', { kubeconfig: await expiring('ending', 12), runbook: (runbook) => after(runbook, 'gone', pause) });
+    const { kubeconfig, withdraw } = await expiring('ending', 3_600);
+    const drilled = await shop.run('pod-failure', {
+      kubeconfig,
+      runbook: (runbook) => after(runbook, 'gone', pause),
+      async beside(live) {
+        await live.until(({ type, step }) => type === 'step.finished' && step === 'gone');
+        await withdraw();
+      },
+    });
     const judged = await judge(drilled);
     expect(judged.code, judged.stderr).toBe(5);
     expect(judged.drill.verdict).toBe('failed');
@@ -73,7 +85,7 @@ describeKubernetes('what may come between a drill and its cluster', () => {
 
   test('a token that has ended before: refused, and nothing was touched', async () => {
     const before = await podNames();
-    const drilled = await shop.run('pod-failure', { kubeconfig: await expiring('ended', -60) });
+    const drilled = await shop.run('pod-failure', { kubeconfig: (await expiring('ended', -60)).kubeconfig });
     expect(drilled.code, drilled.stderr).toBe(3);
     expect(drilled.bundle).toBeNull();
     expect(drilled.stderr).toMatch(/401|[Uu]nauthorized|credentials/);
