@@ -2,10 +2,10 @@
 // another version of itself made, and compiles then. The folder is written by the build alone, as the files themselves are.
 const { readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
-const { join } = require('node:path');
+const path = require('node:path');
 const { Script } = require('node:vm');
 
-const folder = join(__dirname, '..', 'dist', 'command');
+const folder = path.join(__dirname, '..', 'dist', 'command');
 const modules = new Map();
 /** What was loaded, by the path of its file. */
 const scripts = new Map();
@@ -13,7 +13,7 @@ const scripts = new Map();
 function load(name) {
   const known = modules.get(name);
   if (known !== undefined) return known.exports;
-  const file = join(folder, name);
+  const file = path.join(folder, name);
   // V8 forgets how to import in what it made before: the build has dynamic imports go through here.
   const module = { exports: {}, importing: (id) => import(id) };
   modules.set(name, module);

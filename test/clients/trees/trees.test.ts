@@ -21,7 +21,7 @@ describe('copyTree', () => {
     const except = { skip: new Set(['pid']), skipNames: ['pgsql_tmp'], empty: new Set<string>() };
     const bytes = await copyTree(join(folder, 'from'), join(folder, 'to'), { owner, signal: AbortSignal.timeout(60_000), except });
     expect(bytes).toBe(4);
-    expect(readdirSync(join(folder, 'to'), { recursive: true }).toSorted()).toEqual(['base', 'base/1', 'link']);
+    expect(readdirSync(join(folder, 'to'), { recursive: true, encoding: 'utf8' }).toSorted()).toEqual(['base', 'base/1', 'link']);
     expect(lstatSync(join(folder, 'to', 'base', '1')).mode & 0o777).toBe(0o640);
     expect(readlinkSync(join(folder, 'to', 'link'))).toBe('base/1');
   });
