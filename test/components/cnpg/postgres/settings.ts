@@ -60,10 +60,10 @@ export const replicationUser = 'streaming_replica';
 /** Only the operator's own user reaches the sockets; everybody else comes over the loopback with a password. */
 export const hostRules = 'local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n';
 
-/** Archives into `folder`, a file in whole or not at all, never over another one; not while `stopFile` is there. */
+/** Archives into `folder`, a file in whole or not at all, never over another one; not while `stopFile` is there. A server that died before it could note that a file is archived hands it over again. */
 export function archiveInto(folder: string, stopFile: string): string {
   const file = `${commandPath(`${folder}/`)}%f`;
-  return `test ! -e ${commandPath(stopFile)} && test ! -e ${file} && cp %p ${file}.part && mv ${file}.part ${file}`;
+  return `test ! -e ${commandPath(stopFile)} && if test -e ${file}; then cmp -s %p ${file}; else cp %p ${file}.part && mv ${file}.part ${file}; fi`;
 }
 
 /** A name in synchronous_standby_names. */
