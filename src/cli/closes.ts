@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../engine/canonical.js';
 import { RefusedError } from '../engine/errors.js';
 import { verifyBundle } from '../evidence/verify.js';
 import { visible } from '../report/visible.js';
@@ -21,5 +21,5 @@ export async function closedDrill(bundle: string, runbook: string, cwd: string):
   if (defects.length > 0 || drill === undefined || tagManifestText === undefined) throw new RefusedError(`${shown} is not sound, so no drill can close it`, ['muster verify names its defects.']);
   if (drill.verdict === 'passed') throw new RefusedError(`the drill of ${shown} passed: there is nothing to close`);
   if (drill.runbook.name !== runbook) throw new RefusedError(`${shown} is of the runbook ${drill.runbook.name}, not of ${runbook}`);
-  return { run: drill.run, sha256: createHash('sha256').update(tagManifestText).digest('hex') };
+  return { run: drill.run, sha256: sha256(tagManifestText) };
 }

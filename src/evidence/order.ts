@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { open, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256 } from '../engine/canonical.js';
 import type { DrillEvent, EventDataOf } from '../engine/events.js';
 import type { Defect } from './reader.js';
 import { tagManifest } from './texts.js';
@@ -57,7 +57,7 @@ export async function latestBundles(evidenceDir: string): Promise<Predecessor[]>
   for (const run of names) {
     if (followed.has(run)) continue;
     const text = await readFile(join(evidenceDir, run, tagManifest)).catch(() => undefined);
-    if (text !== undefined) latest.push({ run, sha256: createHash('sha256').update(text).digest('hex') });
+    if (text !== undefined) latest.push({ run, sha256: sha256(text) });
   }
   return latest;
 }

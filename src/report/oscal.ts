@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../engine/canonical.js';
 import type { Drill } from '../engine/drill.js';
 import { markdownText } from './markdown-text.js';
 import { reportModel, type ReportInput, type ReportModel } from './model.js';
@@ -29,7 +29,7 @@ interface Observation {
 export function reportOscal(input: ReportInput): string {
   const { drill, plan, runbook, events, files } = input;
   const model = reportModel(input);
-  const seed = createHash('sha256').update(files.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join('')).digest('hex');
+  const seed = sha256(files.map((file) => `${file.sha256}  ${file.path}\n`).join(''));
   const id = (name: string) => uuidOf(`${seed} ${name}`);
   const started = events[0]?.at ?? plan.observed.at;
   const ended = drill.finishedAt ?? events.at(-1)?.at ?? started;

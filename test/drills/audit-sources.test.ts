@@ -2,9 +2,8 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startEksLogs, type EksLogs } from '../components/eks-logs.js';
-import { requireComponents } from '../components/index.js';
 import { auditWebhookConfig, type AuditWebhookConfig } from '../components/kubernetes/audit-webhook.js';
-import { kubernetesComponent, requestsTo, startKubernetes, type Cluster, type Request } from '../components/kubernetes/index.js';
+import { requestsTo, requireOwnKubernetes, startKubernetes, type Cluster, type Request } from '../components/kubernetes/index.js';
 import { startStandInKubelet, type StandInKubelet } from '../components/kubernetes/kubelet.js';
 import { execAs } from '../components/kubernetes/person.js';
 import { freePorts, until } from '../components/kubernetes/programs.js';
@@ -16,11 +15,9 @@ import { startShop, type Shop, type ShopDrill } from './kubernetes-rig.js';
 const account = '123456789012';
 const region = 'eu-central-1';
 const tag = { key: 'env', value: 'drill' };
-const suite = await requireComponents(kubernetesComponent, motoComponent);
-// How an API server audits is not ours to say on a cluster of others.
-const audited = process.env['MUSTER_TEST_KUBECONFIG'] === undefined ? suite : suite.skip;
+const suite = await requireOwnKubernetes('an API server is told how to audit', motoComponent);
 
-audited('who did it, by each source of audit events', () => {
+suite('who did it, by each source of audit events', () => {
   let cluster: Cluster;
   let shop: Shop;
   let alice: Request;

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { STSClient } from '@aws-sdk/client-sts';
+import { sha256 } from '../../engine/canonical.js';
 import { GuardError, messageOf, StepError } from '../../engine/errors.js';
 import type { Effect } from '../../engine/define-step.js';
 import type { AwsTarget, Scope } from '../../engine/scope.js';
@@ -143,7 +143,7 @@ export class AwsCalls {
 }
 
 function digestOf({ accessKeyId, secretAccessKey, sessionToken = '' }: Keys): string {
-  return createHash('sha256').update(JSON.stringify([accessKeyId, secretAccessKey, sessionToken])).digest('hex');
+  return sha256(JSON.stringify([accessKeyId, secretAccessKey, sessionToken]));
 }
 
 /** What decides where calls go must be as it was when the connection was looked up: another process may have taken the run over. */

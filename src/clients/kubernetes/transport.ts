@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { request as httpRequest, type Agent, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
+import { sha256 } from '../../engine/canonical.js';
 import { messageOf, StepError } from '../../engine/errors.js';
 import type { Context } from './kubeconfig.js';
 
@@ -164,7 +164,7 @@ export class Transport {
     }
     const headers: OutgoingHttpHeaders = { ...(options.headers as OutgoingHttpHeaders | undefined), ...(typeof options.auth === 'string' ? { authorization: `Basic ${Buffer.from(options.auth).toString('base64')}` } : {}) };
     for (const value of [headers['Authorization'], headers['authorization']]) if (typeof value === 'string') this.secrets.add(value.replace(/^(Bearer|Basic) /, ''));
-    const digest = createHash('sha256').update(JSON.stringify([headers, identityOf(options)])).digest('hex');
+    const digest = sha256(JSON.stringify([headers, identityOf(options)]));
     return { at: Date.now(), options, agent: this.#agent(options), headers, digest };
   }
 
@@ -188,7 +188,7 @@ function tlsOf({ ca, cert, key, rejectUnauthorized, servername }: RequestOptions
 
 /** Of a client certificate, and of what the server must show. */
 function identityOf({ ca, cert, key, rejectUnauthorized, servername }: RequestOptions): string {
-  return createHash('sha256').update([ca, cert, key, rejectUnauthorized, servername].map(String).join('\n')).digest('hex');
+  return sha256([ca, cert, key, rejectUnauthorized, servername].map(String).join('\n'));
 }
 
 export function reasonOf(signal: AbortSignal): Error {

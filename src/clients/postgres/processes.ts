@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { StepError } from '../../engine/errors.js';
 import { endProcess } from '../process/end.js';
-import { identityOf } from '../process/identity.js';
+import { identityOf, pids } from '../process/identity.js';
 import type { ProcessIdentity } from '../process/port.js';
 
 /** What postmaster.pid says (src/include/utils/pidfile.h): line 1 the pid, line 8 the state. It proves nothing alone. */
@@ -58,10 +58,10 @@ async function namesFolder(pid: number, folder: string): Promise<boolean> {
 
 async function workingIn(dataDir: string): Promise<number[]> {
   const folder = await realpath(dataDir).catch(() => dataDir);
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && workingFolder(name) === folder).map(Number);
+  return pids().filter((pid) => pid !== process.pid && workingFolder(pid) === folder);
 }
 
-function workingFolder(pid: string): string | undefined {
+function workingFolder(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/cwd`);
   } catch {

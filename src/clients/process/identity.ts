@@ -50,7 +50,8 @@ function hasAll(environment: readonly string[], variables: readonly string[]): b
   return variables.every((variable) => environment.includes(variable));
 }
 
-function pids(): number[] {
+/** Linux: the pids of all processes that the kernel lists. */
+export function pids(): number[] {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
 }
 

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { sha256 } from '../../engine/canonical.js';
 import { UsageError } from '../../engine/errors.js';
 import { toolVersion } from '../../engine/package-root.js';
 import type { Trace } from '../../engine/trace.js';
@@ -44,7 +44,7 @@ async function spansOf(trace: Trace): Promise<ReadableSpan[]> {
     resource: resourceFromAttributes({ 'service.name': 'muster', 'service.version': toolVersion() }).merge(detectResources({ detectors: [envDetector] })),
     idGenerator: {
       generateTraceId: () => trace.id,
-      generateSpanId: () => createHash('sha256').update(`${trace.id} ${(made += 1)}`).digest('hex').slice(0, 16),
+      generateSpanId: () => sha256(`${trace.id} ${(made += 1)}`).slice(0, 16),
     },
     spanProcessors: [{ onStart: () => {}, onEnd: (span) => void done.push(span), forceFlush: () => Promise.resolve(), shutdown: () => Promise.resolve() }],
   });

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { Type } from 'typebox';
 import type { Ec2, Ec2Change } from '../../clients/ec2/port.js';
+import { sha256 } from '../../engine/canonical.js';
 import { defineStep, type BaseContext } from '../../engine/define-step.js';
 import { StepError } from '../../engine/errors.js';
 import { inWords, knownText, membersOf } from '../../engine/plannable.js';
@@ -62,7 +62,7 @@ export const step = defineStep({
     const ec2 = ctx.ports.ec2.of(aws);
     if (!zone.startsWith(ec2.details.region)) throw new StepError('wrong-zone', `the zone ${zone} is not in ${ec2.details.region}`);
     // At most 64 characters, and another one for each try: a volume that went to `error` is not given back again.
-    const token = createHash('sha256').update(`${ctx.runId}/${ctx.stepId}/${ctx.clock.now().mono}`).digest('hex').slice(0, 48);
+    const token = sha256(`${ctx.runId}/${ctx.stepId}/${ctx.clock.now().mono}`).slice(0, 48);
     const cleanup = await ctx.defer({ uses: 'ec2.create-volume/delete', with: { aws, token } });
     const { volume } = await ec2.change({ action: 'CreateVolume', snapshot, zone, token, tags: { ...tags, [tokenTag]: token }, ...(volumeType === undefined ? {} : { type: volumeType }), ...more });
     if (volume === null) throw new StepError('volume-gone', 'EC2 made a volume that it does not know a moment later', { retryable: true });
