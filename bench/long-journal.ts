@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { sha256 } from '../src/engine/canonical.js';
 import type { DrillEvent } from '../src/engine/events.js';
 import { parseJournal } from '../src/engine/journal.js';
+import type { Runbook } from '../src/engine/documents.js';
+import { parseSource } from '../src/engine/load/source.js';
 import { openBundle } from '../src/evidence/bag.js';
 
 /** Writes `bundle` once more with so many more samples of its probes, as if they had looked that much more often; resolves to the new bundle. */
@@ -11,8 +13,14 @@ export async function withLongJournal(bundle: string, evidenceDir: string, bytes
   const { events } = parseJournal(read('events.jsonl'));
   const run = events.find((event) => event.type === 'run.started')?.data.run ?? '';
   const writer = await openBundle(evidenceDir, run);
-  const { path } = await writer.finish({ runbookText: read('runbook.yaml'), environmentText: read('environment.yaml'), plan: JSON.parse(read('plan.json')), journalText: lengthened(events, bytes), logsDir: null });
+  const { path } = await writer.finish({ ...runbookOf(read), environmentText: read('environment.yaml'), plan: JSON.parse(read('plan.json')), journalText: lengthened(events, bytes), logsDir: null });
   return path;
+}
+
+/** As `finish` takes it. */
+export function runbookOf(read: (file: string) => string): { runbookText: string; runbook: Runbook } {
+  const runbookText = read('runbook.yaml');
+  return { runbookText, runbook: parseSource('runbook.yaml', runbookText).value as Runbook };
 }
 
 /** More rows and samples stand after the ledger's first row; later rows are numbered on. */

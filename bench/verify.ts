@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../src/engine/package-root.js';
 import { demo, demoRunbook } from './demo.js';
-import { withLongJournal } from './long-journal.js';
+import { runbookOf, withLongJournal } from './long-journal.js';
 import { median, ratioInTurn, type BenchRow } from './row.js';
 
 const logs = 4;
@@ -85,7 +85,7 @@ async function bundles(folder: string): Promise<{ small: string; large: string }
   for (let n = 0; n < logs; n += 1) await writeLog(join(logsDir, `${n}.log`), n);
   const read = (file: string) => readFileSync(join(small, 'data', file), 'utf8');
   const writer = await openBundle(join(folder, 'large'), name);
-  const { path } = await writer.finish({ runbookText: read('runbook.yaml'), environmentText: read('environment.yaml'), plan: JSON.parse(read('plan.json')), journalText: read('events.jsonl'), logsDir });
+  const { path } = await writer.finish({ ...runbookOf(read), environmentText: read('environment.yaml'), plan: JSON.parse(read('plan.json')), journalText: read('events.jsonl'), logsDir });
   rmSync(logsDir, { recursive: true });
   return { small, large: path };
 }

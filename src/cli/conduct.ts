@@ -111,6 +111,7 @@ export async function conduct(drill: Conducting, io: CommandIo): Promise<Conduct
     take(event);
     progress.event(event);
     if (drill.json) io.stdout(`${JSON.stringify(event)}\n`);
+    if (event.type === 'cleanup.started') bundle.ready();
     if (event.type === 'evidence.recorded') keepEvidence(event.data.kind, records, bundle, () => journal);
   };
   let result: DrillResult;

@@ -6,7 +6,6 @@ import { parseDuration } from '../engine/duration.js';
 import { messageOf, RefusedError, UsageError } from '../engine/errors.js';
 import type { EventDataOf } from '../engine/events.js';
 import type { ObservedCheck, Plan } from '../engine/plan-document.js';
-import { packBundle } from '../evidence/pack.js';
 import { StoreError, type EvidenceStore, type Lock } from '../evidence/store/port.js';
 import { bundleName, deposit, noteRefused, openRegistrations, register } from '../evidence/store/registrations.js';
 import { visible } from '../report/visible.js';
@@ -96,6 +95,7 @@ export async function depositBundle(store: EvidenceStore, run: string, bundle: s
   const object = `${store.where}/${bundleName(run)}`;
   const zip = join(work, 'bundle.zip');
   try {
+    const { packBundle } = await import('../evidence/pack.js');
     const { sha256 } = await packBundle(bundle, zip);
     return { object, lock: await deposit(store, run, { file: zip, sha256 }), problem: null };
   } catch (error) {

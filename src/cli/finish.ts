@@ -46,7 +46,7 @@ export async function finishRun(request: FinishRequest): Promise<Finished> {
   const closes = events.find((event) => event.type === 'run.started')?.data.closes?.run ?? null;
   const [runbookText, environmentText] = await Promise.all([readFile(paths.runbook, 'utf8'), readFile(paths.environment, 'utf8')]);
   try {
-    const { drill, path, seal } = await bundle.finish({ runbookText, environmentText, plan, journalText, logsDir: paths.logs, approvals: await approvalsOf(paths), ...(sealer === undefined ? {} : { sealer }) });
+    const { drill, path, seal } = await bundle.finish({ runbookText, runbook, environmentText, plan, journalText, logsDir: paths.logs, approvals: await approvalsOf(paths), ...(sealer === undefined ? {} : { sealer }) });
     return { drill, bundle: path, seal, closes, stored: store === undefined ? null : await depositBundle(store, paths.id, path, paths.dir) };
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;

@@ -89,7 +89,7 @@ export async function conductTaken(taken: TakenOver, { mode, ...onwards }: Onwar
 function withoutBundle(error: unknown, mode: Onwards['mode']): BundleWriter {
   if (!(error instanceof BundleError)) throw error;
   if (mode === 'continue') throw new RefusedError(error.message, ['Nothing was changed.'], { cause: error });
-  return { path: error.file, recordEvidence: () => Promise.resolve(), finish: () => Promise.reject(error), abandon: () => Promise.resolve() };
+  return { path: error.file, recordEvidence: () => Promise.resolve(), ready: () => undefined, finish: () => Promise.reject(error), abandon: () => Promise.resolve() };
 }
 
 /** The inputs of the plan; those that are sensitive and were given must be given again. Throws UsageError. */

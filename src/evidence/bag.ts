@@ -9,7 +9,6 @@ import type { Drill } from '../engine/drill.js';
 import { messageOf } from '../engine/errors.js';
 import type { EventOf } from '../engine/events.js';
 import { parseJournal } from '../engine/journal.js';
-import { parseSource } from '../engine/load/source.js';
 import { makeFolder } from '../engine/make-folder.js';
 import type { Plan } from '../engine/plan-document.js';
 import { derive } from '../engine/verdict.js';
@@ -28,6 +27,8 @@ export class BundleError extends Error {
 
 export interface FinishedRun {
   readonly runbookText: string;
+  /** What `runbookText` says. */
+  readonly runbook: Runbook;
   readonly environmentText: string;
   readonly plan: Plan;
   /** The whole journal, from `run.started` to `run.finished`. */
@@ -56,9 +57,11 @@ export interface BundleWriter {
    * journal holds of this kind so far. Rejects with BundleError (`evidence.write-failed`); `finish` tries again.
    */
   recordEvidence(kind: string, records: readonly EventOf<'evidence.recorded'>[]): Promise<void>;
+  /** Loads what `finish` will need, while the run waits for something else: a template engine has no business in it before its end. */
+  ready(): void;
   /**
    * Writes everything, flushes it, and gives the bundle its final name. Rejects with BundleError and leaves nothing then;
-   * with the errors of parseJournal and parseSource when the run's own files are damaged.
+   * with the errors of parseJournal when the run's own journal is damaged.
    */
   finish(run: FinishedRun): Promise<FinishedBundle>;
   /** For a run that was refused: removes what `openBundle` made. */
@@ -101,6 +104,7 @@ export async function openBundle(evidenceDir: string, runId: string): Promise<Bu
       last = written.catch(() => {});
       return written;
     },
+    ready: () => void reportModule(),
     async finish(run) {
       await last;
       try {
@@ -132,10 +136,7 @@ function places(evidenceDir: string, runId: string): { path: string; partial: st
 
 async function writeBundle(root: string, run: FinishedRun): Promise<Omit<FinishedBundle, 'path'>> {
   const content = contentOf(run);
-  // A template engine has no business in a run before its end; it is loaded while the first files are flushed.
-  const loading = import('../report/html.js');
-  // Told to whoever awaits it below; until then it may fail without ending the process.
-  loading.catch(() => {});
+  const loading = reportModule();
   const payload: FileDigest[] = [];
   const folders = new Set([root]);
   const put = async (path: string, text: string | Buffer) => {
@@ -169,6 +170,13 @@ async function writeBundle(root: string, run: FinishedRun): Promise<Omit<Finishe
   return { drill: content.drill, seal };
 }
 
+/** A failure is told to whoever awaits it; until then it does not end the process. */
+function reportModule() {
+  const loading = import('../report/html.js');
+  loading.catch(() => {});
+  return loading;
+}
+
 /** Whoever signs may be gone by now; the evidence is not lost for that. */
 async function sealed({ signer, timestamper }: Sealer, content: SealedContent): Promise<{ fingerprint: string; files: Map<string, string | Buffer> } | { error: unknown }> {
   try {
@@ -179,8 +187,7 @@ async function sealed({ signer, timestamper }: Sealer, content: SealedContent): 
 }
 
 /** What will be read back: canonical JSON sorts the plan's keys, and what is derived may not depend on their order before. */
-function contentOf({ runbookText, environmentText, plan, journalText }: FinishedRun): BundleContent & { readonly runbook: Runbook } {
-  const runbook = parseSource('runbook.yaml', runbookText).value as Runbook;
+function contentOf({ runbookText, runbook, environmentText, plan, journalText }: FinishedRun): BundleContent & { readonly runbook: Runbook } {
   const sorted = JSON.parse(canonicalJson(plan)) as Plan;
   const { events } = parseJournal(journalText);
   return { runbookText, environmentText, plan: sorted, journalText, events, runbook, drill: derive(runbook, sorted, events) };

@@ -16,7 +16,7 @@ const maxBytes = 8 * 1024 * 1024;
  */
 export async function expectedDurations(folder: string, runbook: string, environment: string): Promise<PlanObserved['expected']> {
   const newest = await newestOf(folder, runbook);
-  const drills = (await Promise.all(newest.map((name) => readDrill(join(folder, name, 'data', 'drill.json'))))).filter((drill) => drill?.verdict === 'passed' && drill.runbook.name === runbook && drill.environment.name === environment);
+  const drills = (await Promise.all(newest.map((name) => drillOf(join(folder, name))))).filter((drill) => drill?.verdict === 'passed' && drill.runbook.name === runbook && drill.environment.name === environment);
   const steps = new Map<string, number[]>();
   const totals: number[] = [];
   const rtos: number[] = [];
@@ -37,7 +37,7 @@ export async function earlierDrills(folder: string, runbook: string, environment
   const found: NonNullable<EventDataOf<'run.started'>['earlier']> = [];
   for (const name of (await newestOf(folder, runbook)).toReversed()) {
     if (found.length === maxEarlier) break;
-    const drill = await readDrill(join(folder, name, 'data', 'drill.json'));
+    const drill = await drillOf(join(folder, name));
     const tags = await readFile(join(folder, name, tagManifest)).catch(() => undefined);
     if (drill === undefined || drill.startedAt === null || tags === undefined || drill.run !== name || drill.environment.name !== environment) continue;
     found.unshift({ run: name, sha256: sha256(tags), at: drill.startedAt, verdict: drill.verdict, rtoMs: drill.rto.upperMs ?? drill.rto.valueMs, rpoMs: drill.rpo.valueMs, manualMs: drill.manual.waitingMs + drill.manual.workingMs });
@@ -51,7 +51,15 @@ async function newestOf(folder: string, runbook: string): Promise<string[]> {
   return names.filter((name) => own.test(name)).toSorted().slice(-maxBundles);
 }
 
-/** undefined for what is no drill.json. */
+const known = new Map<string, Promise<Drill | undefined>>();
+
+/** Read once: a bundle does not change while a command runs. undefined for what is no drill.json. */
+function drillOf(bundle: string): Promise<Drill | undefined> {
+  const drill = known.get(bundle) ?? readDrill(join(bundle, 'data', 'drill.json'));
+  known.set(bundle, drill);
+  return drill;
+}
+
 async function readDrill(file: string): Promise<Drill | undefined> {
   try {
     const handle = await open(file, 'r');

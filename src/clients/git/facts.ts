@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { realpath } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf, RefusedError } from '../../engine/errors.js';
@@ -16,29 +17,30 @@ export type GitFacts = NonNullable<PlanBinding['runbook']['git']>;
 export async function gitFacts(file: string): Promise<GitFacts | null> {
   const real = await realpath(file);
   const folder = dirname(real);
+  const repository = repositoryAbove(folder);
+  if (repository === undefined) return null;
   const top = await git(folder, ['rev-parse', '--show-toplevel'], /not a git repository/i);
-  if (top === undefined) {
-    const remains = leftOvers(folder);
-    if (remains === undefined) return null;
-    throw new RefusedError(`git takes ${remains} for no repository; it may be broken`);
-  }
+  if (top === undefined) throw new RefusedError(`git takes ${repository} for no repository; it may be broken`);
   const root = top.replace(/\n$/, '');
   const path = relative(await realpath(root), real).split(sep).join('/');
-  const commit = (await git(folder, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], /^$/))?.trim() ?? null;
-  const inHead = commit === null ? '' : ((await git(root, ['ls-tree', '-z', 'HEAD', '--', `:(top,literal)${path}`], undefined)) ?? '');
+  const [head, indexed] = await Promise.all([git(folder, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], /^$/), git(root, ['ls-files', '-z', '--', `:(top,literal)${path}`], undefined)]);
+  const commit = head?.trim() ?? null;
+  const inHead = commit === null ? '' : ((await git(root, ['ls-tree', '-z', commit, '--', `:(top,literal)${path}`], undefined)) ?? '');
   const committed = /^\d+ blob ([0-9a-f]+)\t/.exec(inHead)?.[1];
-  const indexed = (await git(root, ['ls-files', '-z', '--', `:(top,literal)${path}`], undefined)) ?? '';
   if (committed === undefined) return { commit, path, tracked: indexed !== '', clean: false };
-  // Without filters: they would run programs that the repository's configuration names.
-  const onDisk = await git(root, ['hash-object', '--no-filters', '--', real], undefined);
-  return { commit, path, tracked: true, clean: onDisk?.trim() === committed };
+  return { commit, path, tracked: true, clean: blobId(await readFile(real), committed.length) === committed };
 }
 
-/** A .git above `folder`. */
-function leftOvers(folder: string): string | undefined {
+/** The .git in `folder` or above. */
+function repositoryAbove(folder: string): string | undefined {
   const place = join(folder, '.git');
   if (existsSync(place)) return place;
-  return folder === dirname(folder) ? undefined : leftOvers(dirname(folder));
+  return folder === dirname(folder) ? undefined : repositoryAbove(dirname(folder));
+}
+
+/** As `git hash-object --no-filters`: filters would run programs that the repository's configuration names. Ids of 64 digits are SHA-256. */
+function blobId(content: Buffer, digits: number): string {
+  return createHash(digits === 64 ? 'sha256' : 'sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
 }
 
 /** stdout; undefined where git fails and says what `absent` matches. */

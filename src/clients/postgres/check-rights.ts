@@ -12,50 +12,49 @@ export interface RightsOf {
   readonly version: number;
 }
 
-/** Asks the server's catalogs whether the session's role has a right; changes nothing. `makes`: objects that the run has yet to make. */
-export async function checkRight(session: PostgresSession, right: SqlRight, who: RightsOf, makes: readonly string[]): Promise<Result> {
+/** Of one right: what is there, and what of it the session's role lacks. */
+interface Held {
+  /** Of a table: its owner. */
+  readonly owner: string | null;
+  readonly lacks: readonly string[];
+}
+
+/**
+ * Asks the server's catalogs whether the session's role has these rights, in one statement; changes nothing. The results stand
+ * in the order of the rights. `makes`: objects that the run has yet to make.
+ */
+export async function checkRights(session: PostgresSession, rights: readonly SqlRight[], who: RightsOf, makes: readonly string[]): Promise<Result[]> {
+  const found = await heldOf(session, rights, who);
+  return rights.map((right, at) => judged(right, found.get(at), who, makes));
+}
+
+function judged(right: SqlRight, found: Held | undefined, who: RightsOf, makes: readonly string[]): Result {
   const passed = (detail: string): Result => ({ result: 'passed', detail });
+  const failed = (detail: string): Result => ({ result: 'failed', detail });
   const missing = (what: string): Result => {
     const grant = grantStatement(right, who.role, who.version) ?? (right.on === 'function' ? grantStatement({ on: 'function', name: right.name }, who.role, who.version) : undefined);
-    return { result: 'failed', detail: `${who.role} lacks ${what}${grant === undefined ? '' : `; it is given by: ${grant}`}` };
+    return failed(`${who.role} lacks ${what}${grant === undefined ? '' : `; it is given by: ${grant}`}`);
   };
-  const ask = async (sql: string, params: readonly unknown[]): Promise<unknown> => Object.values((await session.query(sql, params)).rows[0] ?? {})[0];
-
+  const lacks = found?.lacks.map((privilege) => (privilege === lockWith(who) ? lockInWords(who) : privilege)) ?? [];
   switch (right.on) {
     case 'table':
-    case 'owner': {
-      const table = await findTable(session, right.name);
-      if (table === undefined) {
+    case 'owner':
+      if (found === undefined) {
         if (makes.includes(`table ${right.name}`)) return { result: 'deferred', detail: `an earlier step makes the table ${right.name}` };
         if (right.on === 'table' && right.made === true) return passed('the run makes the table');
-        return { result: 'failed', detail: `there is no table ${right.name}` };
+        return failed(`there is no table ${right.name}`);
       }
-      if (right.on === 'owner') return (await ask(`SELECT pg_has_role($1::oid, 'USAGE')`, [table.owner])) === true ? passed(`${who.role} acts as its owner`) : missing(`the ownership of ${right.name}, which belongs to ${table.ownerName}`);
-      const lacking: string[] = [];
-      for (const privilege of right.privileges) {
-        const wanted = privilege !== 'LOCK' ? privilege : who.version >= maintainSince ? 'MAINTAIN,UPDATE,DELETE,TRUNCATE' : 'UPDATE,DELETE,TRUNCATE';
-        if ((await ask('SELECT has_table_privilege($1::oid, $2)', [table.oid, wanted])) !== true) lacking.push(privilege === 'LOCK' ? (who.version >= maintainSince ? 'MAINTAIN' : 'UPDATE (for a SHARE lock)') : privilege);
-      }
-      return lacking.length === 0 ? passed(`${who.role} has it`) : missing(`${lacking.join(', ')} on ${right.name}`);
-    }
-    case 'schema': {
-      const there = await ask('SELECT oid::text FROM pg_namespace WHERE nspname = $1', [right.name]);
-      if (there === undefined) return { result: 'failed', detail: `there is no schema ${right.name}` };
-      const lacking: string[] = [];
-      for (const privilege of right.privileges) if ((await ask('SELECT has_schema_privilege($1::oid, $2)', [there, privilege])) !== true) lacking.push(privilege);
-      return lacking.length === 0 ? passed(`${who.role} has it`) : missing(`${lacking.join(', ')} on schema ${right.name}`);
-    }
-    case 'function': {
-      const name = right.name.replace(/\(.*/, '');
-      const allowed = await ask(`SELECT bool_or(has_function_privilege(oid, 'EXECUTE')) FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY($1)`, [[name, namesBefore15[name] ?? name]]);
-      if (allowed === null || allowed === undefined) return { result: 'could-not-run', detail: `this version of PostgreSQL has no function ${name}` };
-      return allowed === true ? passed(`${who.role} may call it`) : missing(`EXECUTE on ${right.name}`);
-    }
-    case 'role': {
-      const there = await ask('SELECT oid::text FROM pg_roles WHERE rolname = $1', [right.name]);
-      if (there === undefined) return { result: 'failed', detail: `there is no role ${right.name}` };
-      return (await ask(`SELECT pg_has_role($1::oid, 'USAGE')`, [there])) === true ? passed(`${who.role} is a member`) : missing(`membership in ${right.name}`);
-    }
+      if (right.on === 'owner') return lacks.length === 0 ? passed(`${who.role} acts as its owner`) : missing(`the ownership of ${right.name}, which belongs to ${found.owner ?? '?'}`);
+      return lacks.length === 0 ? passed(`${who.role} has it`) : missing(`${lacks.join(', ')} on ${right.name}`);
+    case 'schema':
+      if (found === undefined) return failed(`there is no schema ${right.name}`);
+      return lacks.length === 0 ? passed(`${who.role} has it`) : missing(`${lacks.join(', ')} on schema ${right.name}`);
+    case 'function':
+      if (found === undefined) return { result: 'could-not-run', detail: `this version of PostgreSQL has no function ${bare(right.name)}` };
+      return lacks.length === 0 ? passed(`${who.role} may call it`) : missing(`EXECUTE on ${right.name}`);
+    case 'role':
+      if (found === undefined) return failed(`there is no role ${right.name}`);
+      return lacks.length === 0 ? passed(`${who.role} is a member`) : missing(`membership in ${right.name}`);
     case 'superuser':
       return who.superuser ? passed(`${who.role} is a superuser`) : missing('the attribute SUPERUSER');
     case 'statement':
@@ -63,25 +62,54 @@ export async function checkRight(session: PostgresSession, right: SqlRight, who:
   }
 }
 
+const bare = (name: string): string => name.replace(/\(.*/, '');
+
+/** What lets a role take a SHARE lock: one of these. */
+const lockWith = ({ version }: RightsOf): string => (version >= maintainSince ? 'MAINTAIN,UPDATE,DELETE,TRUNCATE' : 'UPDATE,DELETE,TRUNCATE');
+const lockInWords = ({ version }: RightsOf): string => (version >= maintainSince ? 'MAINTAIN' : 'UPDATE (for a SHARE lock)');
+
 const namesBefore15: Readonly<Record<string, string>> = { pg_backup_start: 'pg_start_backup', pg_backup_stop: 'pg_stop_backup' };
 
-interface Found {
-  readonly oid: string;
-  readonly owner: string;
-  readonly ownerName: string;
+/** What does not exist gives no row. `IS NOT TRUE`: whatever vanishes meanwhile is lacked. */
+const catalogs = `WITH asked AS (SELECT * FROM json_to_recordset($1::json) AS a(at int, kind text, schema text, name text, earlier text, privileges text[]))
+SELECT a.at, pg_get_userbyid(t.relowner)::text AS owner,
+       CASE WHEN a.kind = 'table' THEN array(SELECT p FROM unnest(a.privileges) AS p WHERE has_table_privilege(t.oid, p) IS NOT TRUE)
+            WHEN pg_has_role(t.relowner, 'USAGE') THEN '{}' ELSE '{OWNER}' END AS lacks
+  FROM asked AS a CROSS JOIN LATERAL (
+    SELECT c.oid, c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relname = a.name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+       AND (n.nspname = a.schema OR (a.schema IS NULL AND n.nspname = ANY(current_schemas(false)::text[] || 'public'::text)))
+     ORDER BY array_position(current_schemas(false)::text[], n.nspname::text) LIMIT 1) AS t
+ WHERE a.kind IN ('table', 'owner')
+UNION ALL
+SELECT a.at, NULL, array(SELECT p FROM unnest(a.privileges) AS p WHERE has_schema_privilege(n.oid, p) IS NOT TRUE)
+  FROM asked AS a JOIN pg_namespace n ON n.nspname = a.name WHERE a.kind = 'schema'
+UNION ALL
+SELECT a.at, NULL, CASE WHEN bool_or(has_function_privilege(f.oid, 'EXECUTE')) THEN '{}'::text[] ELSE '{EXECUTE}' END
+  FROM asked AS a JOIN pg_proc f ON f.proname IN (a.name, a.earlier) AND f.pronamespace = 'pg_catalog'::regnamespace WHERE a.kind = 'function' GROUP BY a.at
+UNION ALL
+SELECT a.at, NULL, CASE WHEN pg_has_role(r.oid, 'USAGE') THEN '{}'::text[] ELSE '{MEMBER}' END
+  FROM asked AS a JOIN pg_roles r ON r.rolname = a.name WHERE a.kind = 'role'`;
+
+interface Asked {
+  readonly at: number;
+  readonly kind: SqlRight['on'];
+  readonly name: string;
+  readonly schema?: string | undefined;
+  readonly earlier?: string | undefined;
+  readonly privileges?: readonly string[];
 }
 
-/** By the catalogs: also a table in a schema that the role may not enter. */
-async function findTable(session: PostgresSession, name: string): Promise<Found | undefined> {
-  const parts = name.split('.');
-  const [schema, table] = parts.length === 2 ? [parts[0], parts[1]] : [null, name];
-  const { rows } = await session.query<{ oid: string; owner: string; ownerName: string }>(
-    `SELECT c.oid::text AS oid, c.relowner::text AS owner, pg_get_userbyid(c.relowner)::text AS "ownerName"
-       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND (n.nspname = $1 OR ($1 IS NULL AND n.nspname = ANY(current_schemas(false)::text[] || 'public'::text)))
-      ORDER BY array_position(current_schemas(false)::text[], n.nspname::text) LIMIT 1`,
-    [schema, table],
-  );
-  return rows[0];
+async function heldOf(session: PostgresSession, rights: readonly SqlRight[], who: RightsOf): Promise<Map<number, Held>> {
+  const asked = rights.flatMap((right, at): Asked[] => {
+    if (!('name' in right)) return [];
+    const { on: kind, name } = right;
+    if (kind === 'function') return [{ at, kind, name: bare(name), earlier: namesBefore15[bare(name)] }];
+    const privileges = 'privileges' in right ? right.privileges.map((privilege) => (privilege === 'LOCK' ? lockWith(who) : privilege)) : [];
+    const [schema, table] = name.split('.');
+    return [kind !== 'schema' && kind !== 'role' && table !== undefined ? { at, kind, name: table, schema, privileges } : { at, kind, name, privileges }];
+  });
+  if (asked.length === 0) return new Map();
+  const { rows } = await session.query<{ at: number; owner: string | null; lacks: string[] }>(catalogs, [JSON.stringify(asked)]);
+  return new Map(rows.map(({ at, ...held }) => [at, held]));
 }
-

@@ -4,6 +4,7 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf, StepError } from '../../engine/errors.js';
+import { nextLookMs } from '../../engine/pace.js';
 import { identityOf } from '../process/identity.js';
 import type { ProcessIdentity } from '../process/port.js';
 import type { LocalDetails } from './details.js';
@@ -17,7 +18,6 @@ import { readLog, startFailure } from './serverlog.js';
 export type StartedServers = Map<string, { readonly identity: ProcessIdentity; readonly logFrom: number }>;
 
 const shutdownMs = 60_000;
-const pollMs = 10;
 
 /** Starts and stops the server of one connection. `before` is called ahead of every change. */
 export function localServer(details: LocalDetails, port: number, started: StartedServers, runId: string, signal: AbortSignal, before: () => Promise<void>): LocalServer {
@@ -87,7 +87,7 @@ async function launch(details: LocalDetails, settings: Readonly<Record<string, s
  * does too. That it has left recovery stands in pg_control, as for pg_ctl promote.
  */
 async function ready(details: LocalDetails, identity: ProcessIdentity, wait: 'accepting' | 'promoted', timeoutMs: number, started: StartedServers, signal: AbortSignal): Promise<void> {
-  const until = performance.now() + timeoutMs;
+  const from = performance.now();
   const logFrom = started.get(details.dataDir)?.logFrom ?? 0;
   try {
     for (;;) {
@@ -95,11 +95,12 @@ async function ready(details: LocalDetails, identity: ProcessIdentity, wait: 'ac
       if (file?.pid === identity.pid && file.state === 'ready' && (wait === 'accepting' || (await inProduction(details.dataDir)))) return;
       if ((await identityOf(identity.pid))?.startTime !== identity.startTime) throw await failed(details, logFrom, 'the server ended');
       signal.throwIfAborted();
-      if (performance.now() > until) {
+      const waitedMs = performance.now() - from;
+      if (waitedMs > timeoutMs) {
         const last = (await readLog(details.logFile, logFrom)).at(-1);
         throw new StepError('postgres-start-timeout', `the server did not ${wait === 'promoted' ? 'leave recovery' : 'accept connections'} within ${timeoutMs} ms${last === undefined ? '' : `; its log ends with: ${last}`}`);
       }
-      await pause(pollMs);
+      await pause(nextLookMs(waitedMs));
     }
   } catch (error) {
     await stopServer(identity, details.dataDir, 'immediate', shutdownMs);

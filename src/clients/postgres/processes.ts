@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { StepError } from '../../engine/errors.js';
+import { nextLookMs } from '../../engine/pace.js';
 import { endProcess } from '../process/end.js';
 import { identityOf, pids } from '../process/identity.js';
 import type { ProcessIdentity } from '../process/port.js';
@@ -77,12 +78,13 @@ const signals = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
  * Throws StepError `postgres-does-not-stop`.
  */
 export async function stopServer(postmaster: ProcessIdentity, dataDir: string, mode: StopMode, timeoutMs: number): Promise<void> {
-  const until = performance.now() + timeoutMs;
+  const from = performance.now();
   const alive = async (): Promise<boolean> => (await identityOf(postmaster.pid))?.startTime === postmaster.startTime;
   if (await alive()) process.kill(postmaster.pid, signals[mode]);
-  for (let wait = 2; (await alive()) || (await serverProcesses(dataDir)).all.length > 0; wait = Math.min(wait * 2, 20)) {
-    if (performance.now() > until) throw new StepError('postgres-does-not-stop', `the server in ${dataDir} still runs ${timeoutMs} ms after a ${mode} shutdown was asked for`);
-    await pause(wait);
+  while ((await alive()) || (await serverProcesses(dataDir)).all.length > 0) {
+    const waitedMs = performance.now() - from;
+    if (waitedMs > timeoutMs) throw new StepError('postgres-does-not-stop', `the server in ${dataDir} still runs ${timeoutMs} ms after a ${mode} shutdown was asked for`);
+    await pause(nextLookMs(waitedMs));
   }
 }
 

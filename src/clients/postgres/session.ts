@@ -39,13 +39,15 @@ function withoutPgVariables<T>(make: () => T): T {
   }
 }
 
-/** Whoever waits for a server that is being made can load it meanwhile. */
-export const loadDriver = () => import('pg');
+/** For whoever waits for a server that is being made. What is wrong with it is told by the session that needs it. */
+export function readyDriver(): void {
+  import('pg').catch(() => undefined);
+}
 
 /** Opens one connection. Throws StepError `postgres-unreachable` (retryable), `postgres-refused` or `postgres-no-password`. */
 export async function openSession(request: OpenRequest, signal: AbortSignal): Promise<PostgresSession> {
   signal.throwIfAborted();
-  const { default: driver } = await loadDriver();
+  const { default: driver } = await import('pg');
   const where = `${request.host}:${request.port}`;
   const socket = new Socket();
   const client = withoutPgVariables(

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { StepError } from '../../engine/errors.js';
+import { nextLookMs } from '../../engine/pace.js';
 import { allProcesses, processFacts, processesWith } from './identity.js';
 import type { EndSignal, ProcessIdentity } from './port.js';
 
@@ -33,10 +34,11 @@ async function same(identity: ProcessIdentity): Promise<boolean> {
 }
 
 async function gone(alive: () => Promise<boolean>, withinMs: number): Promise<boolean> {
-  const until = performance.now() + withinMs;
-  for (let wait = 2; await alive(); wait = Math.min(wait * 2, 50)) {
-    if (performance.now() >= until) return false;
-    await pause(wait);
+  const from = performance.now();
+  while (await alive()) {
+    const waitedMs = performance.now() - from;
+    if (waitedMs >= withinMs) return false;
+    await pause(nextLookMs(waitedMs));
   }
   return true;
 }

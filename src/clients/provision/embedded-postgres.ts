@@ -5,7 +5,8 @@ import { ConnectionName, strict } from '../../engine/schema.js';
 import { localServer, type StartedServers } from '../postgres/control.js';
 import type { PostgresDetails } from '../postgres/details.js';
 import { ownerOfServers } from '../postgres/owner.js';
-import { loadDriver, openSession } from '../postgres/session.js';
+import { openSession, readyDriver } from '../postgres/session.js';
+import { readyThreads } from '../trees/trees.js';
 import { findBinaries } from './lib/binaries.js';
 import { checkBinaries } from './lib/check-binaries.js';
 import { checkServer } from './lib/check-server.js';
@@ -41,9 +42,8 @@ export const provisioner = defineProvisioner({
   },
   permissions: (input) => (input.binaries === undefined ? [] : ['initdb', 'postgres'].map((name) => ({ system: 'command' as const, command: join(input.binaries ?? '', name) }))),
   async preflight(input, ctx) {
-    const tools = await checkBinaries(input.binaries);
-    if (ctx.there) return [...tools, ...(await checkServer(ctx))];
-    return [...tools, { id: 'reachable', result: 'deferred', detail: 'the run makes this server' }];
+    if (ctx.there) return checkServer(ctx);
+    return [...(await checkBinaries(input.binaries, input.user)), { id: 'reachable', result: 'deferred', detail: 'the run makes this server' }];
   },
   async provision(input, ctx) {
     const owner = await ownerOfServers(input.user);
@@ -60,8 +60,10 @@ export const provisioner = defineProvisioner({
       local: { binDir, version, dataDir: join(place.path, 'data'), logFile: join(place.path, 'server.log'), ...owner, settings },
     } satisfies PostgresDetails;
     const archiving = input.archiveTo === undefined ? undefined : await ctx.ports.postgres.repository(input.archiveTo).archiving(details);
-    const cluster = makeCluster(details.local, { user: details.user, password }, { ...archiving?.settings, ...settings, port: String(details.port) }, ctx.runId, ctx.signal);
-    await Promise.all([cluster, loadDriver()]);
+    await makeCluster(details.local, { user: details.user, password }, { ...archiving?.settings, ...settings, port: String(details.port) }, ctx.runId, ctx.signal, () => {
+      readyThreads();
+      readyDriver();
+    });
     await archiving?.begin(ctx.signal);
     const started: StartedServers = new Map();
     const server = await localServer(details.local, details.port, started, ctx.runId, ctx.signal, () => Promise.resolve()).start({ wait: 'promoted', timeoutMs: startMs });

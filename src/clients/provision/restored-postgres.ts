@@ -35,9 +35,9 @@ export const provisioner = defineProvisioner({
   },
   permissions: (input) => (input.binaries === undefined ? [] : [{ system: 'command', command: join(input.binaries, 'postgres') }]),
   async preflight(input, ctx) {
-    const tools = await checkBinaries(input.binaries);
-    if (ctx.filledBy === null) return tools;
-    return ctx.there ? [...tools, ...(await checkServer(ctx))] : [...tools, { id: 'reachable', result: 'deferred', detail: `step ${ctx.filledBy} makes this server` }];
+    if (ctx.there && ctx.filledBy !== null) return checkServer(ctx);
+    const tools = await checkBinaries(input.binaries, input.user);
+    return ctx.filledBy === null ? tools : [...tools, { id: 'reachable', result: 'deferred', detail: `step ${ctx.filledBy} makes this server` }];
   },
   async provision(input, ctx) {
     const owner = await ownerOfServers(input.user);

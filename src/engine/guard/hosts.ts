@@ -8,7 +8,7 @@ import { isIPv6 } from 'node:net';
 export function canonicalHost(text: string): string | undefined {
   const bare = /^\[.*\]$/.test(text) ? text.slice(1, -1) : text;
   if (bare === '' || /[\s,/?#@%\\\0]/.test(bare)) return undefined;
-  const form = isIPv6(bare) ? `[${bare}]` : bare.replace(/\.+$/, '');
+  const form = isAddress6(bare) ? `[${bare}]` : bare.replace(/\.+$/, '');
   if (form === '' || (form === bare && form.includes(':'))) return undefined;
   const url = `http://${form}/`;
   if (!URL.canParse(url)) return undefined;
@@ -17,6 +17,11 @@ export function canonicalHost(text: string): string | undefined {
   if (mapped === null) return host === '' ? undefined : host;
   const [high, low] = [parseInt(mapped[1] ?? '', 16), parseInt(mapped[2] ?? '', 16)];
   return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+}
+
+/** Node compiles an expression of milliseconds for isIPv6: not for names and IPv4. */
+function isAddress6(text: string): boolean {
+  return text.includes(':') && isIPv6(text);
 }
 
 /** Does a connection to this host stay on this machine? Canonical form; 0.0.0.0 and :: connect to loopback too. */
@@ -32,7 +37,7 @@ export interface HostPattern {
 
 /** `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address. Throws RangeError. */
 export function parseHostPattern(text: string): HostPattern {
-  const match = isIPv6(text) ? null : /^(.*):(\d{1,5})$/.exec(text);
+  const match = isAddress6(text) ? null : /^(.*):(\d{1,5})$/.exec(text);
   const host = canonicalHost(match?.[1] ?? text);
   const port = match === null ? undefined : Number(match[2]);
   if (host === undefined || (port !== undefined && !isPort(port))) throw new RangeError(`expected host or host:port, found ${JSON.stringify(text)}`);

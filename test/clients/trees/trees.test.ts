@@ -26,6 +26,15 @@ describe('copyTree', () => {
     expect(readlinkSync(join(folder, 'to', 'link'))).toBe('base/1');
   });
 
+  it('copies every file once where several threads share the work, into a folder that only we can enter', async () => {
+    const names = Array.from({ length: 300 }, (_, n) => `f${n}`);
+    for (const name of names) writeFileSync(join(folder, 'from', 'base', name), name);
+    const bytes = await copyTree(join(folder, 'from'), join(folder, 'to'), { owner, signal: AbortSignal.timeout(60_000) });
+    expect(bytes).toBe(11 + names.join('').length);
+    for (const name of names) expect(readFileSync(join(folder, 'to', 'base', name), 'utf8')).toBe(name);
+    expect(lstatSync(join(folder, 'to')).mode & 0o777).toBe(0o700);
+  });
+
   it('keeps a folder without what is in it', async () => {
     await copyTree(join(folder, 'from'), join(folder, 'to'), { owner, signal: AbortSignal.timeout(60_000), except: { skip: new Set(), skipNames: [], empty: new Set(['base']) } });
     expect(readdirSync(join(folder, 'to', 'base'))).toEqual([]);
@@ -59,5 +68,14 @@ describe('removeTree', () => {
     await removeTree(join(folder, 'gone'));
     expect(readdirSync(folder)).toEqual(['from']);
     expect(readFileSync(join(folder, 'from', 'pid'), 'utf8')).toBe('7');
+  });
+
+  it('removes a symlink alone, also when several threads are there to work', async () => {
+    for (const to of ['one', 'two']) await copyTree(join(folder, 'from'), join(folder, to), { owner, signal: AbortSignal.timeout(60_000) });
+    symlinkSync(join(folder, 'one'), join(folder, 'link'));
+    await removeTree(join(folder, 'link'));
+    await removeTree(join(folder, 'two'));
+    expect(readdirSync(folder).toSorted()).toEqual(['from', 'one']);
+    expect(readdirSync(join(folder, 'one'), { recursive: true }).length).toBe(5);
   });
 });

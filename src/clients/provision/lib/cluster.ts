@@ -7,8 +7,8 @@ import type { LocalDetails } from '../../postgres/details.js';
 import { asUser } from '../../postgres/owner.js';
 import { watchedSettings } from '../../postgres/watched.js';
 
-/** Makes a cluster with data checksums, in UTF-8 and UTC, sorted and speaking the same everywhere. Throws StepError `initdb-failed`. */
-export async function makeCluster(local: LocalDetails, superuser: { readonly user: string; readonly password: string }, settings: Readonly<Record<string, string>>, runId: string, signal: AbortSignal): Promise<void> {
+/** Makes a cluster with data checksums, in UTF-8 and UTC, sorted and speaking the same everywhere. `meanwhile` is called once initdb works. Throws StepError `initdb-failed`. */
+export async function makeCluster(local: LocalDetails, superuser: { readonly user: string; readonly password: string }, settings: Readonly<Record<string, string>>, runId: string, signal: AbortSignal, meanwhile: () => void): Promise<void> {
   await mkdir(local.dataDir, { mode: 0o700 });
   await giveTo(local.dataDir, local);
   // A file, because arguments show in the list of processes.
@@ -17,7 +17,9 @@ export async function makeCluster(local: LocalDetails, superuser: { readonly use
   await writeOwned(passwordFile, superuser.password, local);
   let result: { code: number | null; output: string };
   try {
-    result = await run(join(local.binDir, 'initdb'), args, local, runId, signal);
+    const working = run(join(local.binDir, 'initdb'), args, local, runId, signal);
+    meanwhile();
+    result = await working;
   } finally {
     await rm(passwordFile, { force: true });
   }

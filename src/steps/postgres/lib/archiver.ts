@@ -1,6 +1,7 @@
 import type { PostgresSession } from '../../../clients/postgres/port.js';
 import type { BaseContext } from '../../../engine/define-step.js';
 import { StepError } from '../../../engine/errors.js';
+import { nextLookMs } from '../../../engine/pace.js';
 import { one } from './session.js';
 
 interface ArchiverRow extends Record<string, unknown> {
@@ -29,8 +30,9 @@ export async function waitArchived(session: PostgresSession, segment: string, fa
       return;
     }
     if (Number(row.failed) > failedBefore && row.failing) throw new StepError('archiving-fails', `the archiver fails on ${row.failedFile ?? 'a segment'} (${row.failed} failures so far)`, { retryable: true, hint });
-    if (performance.now() - started > timeoutMs) throw new StepError('archive-timeout', `${segment} is not archived after ${timeoutMs} ms; last archived: ${row.last ?? 'nothing'}`, { retryable: true, hint });
-    await ctx.clock.sleep(10, ctx.signal);
+    const waitedMs = performance.now() - started;
+    if (waitedMs > timeoutMs) throw new StepError('archive-timeout', `${segment} is not archived after ${timeoutMs} ms; last archived: ${row.last ?? 'nothing'}`, { retryable: true, hint });
+    await ctx.clock.sleep(nextLookMs(waitedMs), ctx.signal);
   }
 }
 
