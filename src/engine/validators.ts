@@ -12,7 +12,8 @@ export interface Validate {
   errors?: ValidationError[] | null;
 }
 
-const require = createRequire(import.meta.url);
+/** The build has bin/load.js do it, with the code that V8 made of the file. */
+const loadFile = createRequire(import.meta.url);
 const loaded = new Map<string, Validate>();
 
 /**
@@ -25,7 +26,7 @@ export function validator(name: string): Validate {
   if (validate === undefined) {
     const file = join(packageRoot(), 'schemas', 'validators', `${name}.cjs`);
     if (!/^[a-z][a-z0-9./-]*$/.test(name) || name.includes('..') || !existsSync(file)) throw new RangeError(`there is no validator ${name}`);
-    validate = require(file) as Validate;
+    validate = loadFile(file) as Validate;
     loaded.set(name, validate);
   }
   return validate;

@@ -1,5 +1,5 @@
-import { createReadStream, type Stats } from 'node:fs';
-import { lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat, mkdir, open, readdir, rename, rm, rmdir, type FileHandle } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { atOnce } from '../engine/at-once.js';
@@ -137,37 +137,66 @@ function places(evidenceDir: string, runId: string): { path: string; partial: st
 async function writeBundle(root: string, run: FinishedRun): Promise<Omit<FinishedBundle, 'path'>> {
   const content = contentOf(run);
   const loading = reportModule();
-  const payload: FileDigest[] = [];
-  const folders = new Set([root]);
-  const put = async (path: string, text: string | Buffer) => {
-    const file = join(root, path);
-    await writing(file, async () => {
-      await mkdir(dirname(file), { recursive: true, mode: 0o755 });
-      folders.add(dirname(file));
+  const files = new Files(root);
+  try {
+    const texts = [...payloadTexts(content)];
+    files.putAll(texts);
+    const logs = run.logsDir === null ? [] : await copyLogs(run.logsDir, files);
+    const payload = [...texts.map(([path, text]) => digestOf(path, text)), ...logs];
+    const { reportHtml } = await loading;
+    const report = reportHtml({ ...content, files: reportFiles(payload) });
+    files.put('data/report.html', report);
+    const tags = tagTexts(content.events, content.drill, [...payload, digestOf('data/report.html', report)]);
+    files.putAll(tags);
+    const tagManifestText = manifestText(tagFiles.map((path) => digestOf(path, tags.get(path) ?? '')));
+    files.put(tagManifest, tagManifestText);
+    for (const { file, text, signature } of run.approvals ?? []) files.putAll([[`sig/${file}`, text], [`sig/${file}.sig`, signature]]);
+    const seal = run.sealer === undefined ? null : await sealed(run.sealer, { ...content, tagManifestText });
+    if (seal !== null && 'files' in seal) files.putAll(seal.files);
+    await files.flushed();
+    return { drill: content.drill, seal };
+  } finally {
+    await files.settled();
+  }
+}
+
+/** Files of a bundle that are written and flushed side by side, so that a disk flushes them together. */
+class Files {
+  readonly #folders = new Map<string, Promise<unknown>>();
+  readonly #writes: Promise<unknown>[] = [];
+
+  constructor(readonly root: string) {}
+
+  /** Begins to write; `flushed` tells how it went. */
+  put(path: string, text: string | Buffer): void {
+    const file = join(this.root, path);
+    const written = writing(file, async () => {
+      await this.folder(dirname(file));
       await writeFlushed(file, text);
     });
-  };
-  const putAll = (files: Iterable<readonly [string, string | Buffer]>) => allDone([...files].map(([path, text]) => put(path, text)));
-  const texts = [...payloadTexts(content)];
-  const copying = run.logsDir === null ? Promise.resolve([]) : copyLogs(run.logsDir, join(root, 'data', 'logs'), folders);
-  await allDone([putAll(texts), copying]);
-  payload.push(...texts.map(([path, text]) => digestOf(path, text)), ...(await copying));
-  const { reportHtml } = await loading;
-  const report = reportHtml({ ...content, files: reportFiles(payload) });
-  await put('data/report.html', report);
-  payload.push(digestOf('data/report.html', report));
-  const tags = tagTexts(content.events, content.drill, payload);
-  await putAll(tags);
-  const tagManifestText = manifestText(tagFiles.map((path) => digestOf(path, tags.get(path) ?? '')));
-  await put(tagManifest, tagManifestText);
-  for (const { file, text, signature } of run.approvals ?? []) {
-    await put(`sig/${file}`, text);
-    await put(`sig/${file}.sig`, signature);
+    written.catch(() => {});
+    this.#writes.push(written);
   }
-  const seal = run.sealer === undefined ? null : await sealed(run.sealer, { ...content, tagManifestText });
-  if (seal !== null && 'files' in seal) await putAll(seal.files);
-  await allDone([...folders].map((folder) => writing(folder, () => flushFolder(folder))));
-  return { drill: content.drill, seal };
+
+  putAll(files: Iterable<readonly [string, string | Buffer]>): void {
+    for (const [path, text] of files) this.put(path, text);
+  }
+
+  folder(path: string): Promise<unknown> {
+    const made = this.#folders.get(path) ?? mkdir(path, { recursive: true, mode: 0o755 });
+    this.#folders.set(path, made);
+    return made;
+  }
+
+  /** Files first, then the folders, so that names survive a crash of the machine. Throws the first BundleError once nothing is written any more. */
+  async flushed(): Promise<void> {
+    await allDone(this.#writes);
+    await allDone([this.root, ...this.#folders.keys()].map((folder) => writing(folder, () => flushFolder(folder))));
+  }
+
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#writes);
+  }
 }
 
 /** A failure is told to whoever awaits it; until then it does not end the process. */
@@ -204,7 +233,7 @@ export function reportFiles(payload: readonly FileDigest[]): { path: string; sha
 /** Logs that are copied at the same time, so that a disk flushes them together. */
 const logsAtOnce = 16;
 
-async function copyLogs(from: string, to: string, folders: Set<string>): Promise<FileDigest[]> {
+async function copyLogs(from: string, files: Files): Promise<FileDigest[]> {
   const names = await readdir(from).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
@@ -216,8 +245,8 @@ async function copyLogs(from: string, to: string, folders: Set<string>): Promise
     if ((await lstat(source)).isFile()) logs.push({ source, target: freeName(name, taken) });
   }
   if (logs.length === 0) return [];
-  await writing(to, () => mkdir(to, { recursive: true, mode: 0o755 }));
-  folders.add(to);
+  const to = join(files.root, 'data', 'logs');
+  await writing(to, () => files.folder(to));
   return atOnce(logs, logsAtOnce, async ({ source, target }) => {
     const file = join(to, target);
     return { path: `data/logs/${target}`, ...(await writing(file, () => copyFlushed(source, file))) };
@@ -232,44 +261,49 @@ function freeName(name: string, taken: Set<string>): string {
   return free;
 }
 
-async function copyFlushed(from: string, to: string): Promise<{ sha256: string; bytes: number }> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const target = await open(to, 'w', 0o644);
-  try {
-    for await (const chunk of createReadStream(from) as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      await target.writeFile(chunk);
-      bytes += chunk.length;
-    }
-    await target.sync();
-  } finally {
-    await target.close();
-  }
-  return { sha256: hash.digest('hex'), bytes };
+const chunkBytes = 64 * 1024;
+
+function copyFlushed(from: string, to: string): Promise<{ sha256: string; bytes: number }> {
+  return inFile(from, 'r', (source) =>
+    inFile(to, 'w', async (target) => {
+      const hash = createHash('sha256');
+      const chunk = Buffer.allocUnsafe(chunkBytes);
+      let bytes = 0;
+      for (;;) {
+        const { bytesRead } = await source.read(chunk, 0, chunkBytes);
+        if (bytesRead === 0) break;
+        const read = chunk.subarray(0, bytesRead);
+        hash.update(read);
+        await target.writeFile(read);
+        bytes += bytesRead;
+      }
+      await target.sync();
+      return { sha256: hash.digest('hex'), bytes };
+    }),
+  );
 }
 
-async function writeFlushed(file: string, text: string | Buffer): Promise<void> {
-  const handle = await open(file, 'w', 0o644);
-  try {
+function writeFlushed(file: string, text: string | Buffer): Promise<void> {
+  return inFile(file, 'w', async (handle) => {
     await handle.writeFile(text);
     await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  });
 }
 
-/** So that the names in it survive a crash of the machine. */
-async function flushFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+function flushFolder(folder: string): Promise<void> {
+  return inFile(folder, 'r', (handle) => handle.sync());
+}
+
+async function inFile<T>(path: string, flags: 'r' | 'w', work: (handle: FileHandle) => Promise<T>): Promise<T> {
+  const handle = await open(path, flags, 0o644);
   try {
-    await handle.sync();
+    return await work(handle);
   } finally {
     await handle.close();
   }
 }
 
-/** Side by side, so that a disk flushes them together. Throws the first error when all have ended: nothing is written after it. */
+/** Throws the first error when all have ended: nothing is written after it. */
 async function allDone(work: readonly Promise<unknown>[]): Promise<void> {
   for (const end of await Promise.allSettled(work)) if (end.status === 'rejected') throw end.reason;
 }

@@ -1,4 +1,5 @@
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { realpathSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { StepError } from '../../engine/errors.js';
 
@@ -22,14 +23,18 @@ export async function ownerOfServers(name?: string): Promise<Owner> {
   throw new StepError('no-such-user', `PostgreSQL must not run as root, and there is no unprivileged user ${JSON.stringify(wanted)} in /etc/passwd`, { hint: 'Name one with `user:`.' });
 }
 
-/** Can `owner` enter this folder? Looks at its mode bits and those of every folder above it. */
-export async function canEnter(path: string, owner: Owner): Promise<boolean> {
+/** Is this folder there, and can `owner` enter it? Looks at its mode bits and those of every folder above it. */
+export function canEnter(path: string, owner: Owner): boolean {
   if (owner.uid === null) return true;
-  for (let folder = await realpath(path); ; folder = dirname(folder)) {
-    const { mode, uid, gid } = await stat(folder);
-    const search = uid === owner.uid ? 0o100 : gid === owner.gid ? 0o010 : 0o001;
-    if ((mode & search) === 0) return false;
-    if (folder === dirname(folder)) return true;
+  try {
+    for (let folder = realpathSync(path); ; folder = dirname(folder)) {
+      const { mode, uid, gid } = statSync(folder);
+      const search = uid === owner.uid ? 0o100 : gid === owner.gid ? 0o010 : 0o001;
+      if ((mode & search) === 0) return false;
+      if (folder === dirname(folder)) return true;
+    }
+  } catch {
+    return false;
   }
 }
 

@@ -75,26 +75,30 @@ export const step = defineStep({
     needs(input.reference, input);
     for (const { sql } of input.invariants ?? []) checkStatement(sql, true);
     const expected = await expectedTables(input, ctx);
-    const [deep, rules] = checksOf(input.consistency ?? 'full');
-    const { tables, boundary, invariants, structure, constraints } = await sideBySide(ctx, input.server, (session) => {
-      const check = async ([name, effect, work]: NamedCheck): Promise<Check[]> => {
-        const started = performance.now();
-        // A crash of the server over a broken page must not hide what the other checks find.
-        const found = await session(name, effect, work).catch((error: unknown) => judged(name, error, ctx));
-        ctx.log(`${name}: ${Math.round(performance.now() - started)} ms`);
-        return found;
-      };
-      return [
-        async () => ({
+    const [pages, rest] = checksOf(input.consistency ?? 'full');
+    const { content, ...found } = await sideBySide(ctx, input.server, (session) => {
+      const checks = (list: readonly NamedCheck[]) => async (): Promise<Check[]> =>
+        (
+          await inTurn(list, async ([name, effect, work]) => {
+            const started = performance.now();
+            // A crash of the server over a broken page must not hide what the other checks find.
+            const result = await session(name, effect, work).catch((error: unknown) => judged(name, error, ctx));
+            ctx.log(`${name}: ${Math.round(performance.now() - started)} ms`);
+            return result;
+          })
+        ).flat();
+      return {
+        content: async () => ({
           tables: await session('content', 'read', (open) => compareTables(open, expected)),
           boundary: await session('markers', 'read', (open) => boundaries(open, input)),
           invariants: await inTurn(input.invariants ?? [], ({ name, sql }) => session('invariants', 'read', (open) => checkInvariant(open, name, sql))),
-          constraints: (await inTurn(rules, check)).flat(),
         }),
-        async () => ({ structure: (await inTurn(deep, check)).flat() }),
-      ];
+        pages: checks(pages),
+        rest: checks(rest),
+      };
     }, input.database);
-    const consistency = [...structure, ...constraints];
+    const { tables, boundary, invariants } = content;
+    const consistency = [...found.pages, ...found.rest];
     await ctx.evidence('reconciliation', { connection: input.server, reference: input.reference, tables, invariants, consistency, boundary });
     const findings =
       tables.filter(({ expected: want, actual }) => actual === null || want === null || actual.rows !== want.rows || actual.checksum !== want.checksum).length +
@@ -107,11 +111,9 @@ export const step = defineStep({
 
 type NamedCheck = readonly [name: string, effect: 'read' | 'modify', work: (session: PostgresSession) => Promise<Check[]>];
 
-/** Of pages and indexes, and of the rules that rows keep; the second goes with the comparison of content, for about equal times. */
-function checksOf(depth: 'full' | 'pages' | 'none'): readonly [structure: readonly NamedCheck[], rules: readonly NamedCheck[]] {
-  if (depth === 'none') return [[], []];
-  const pages: NamedCheck = ['pages', 'read', checkPages];
-  return depth === 'pages' ? [[pages], []] : [[pages, ['amcheck', 'modify', checkAmcheck]], [['constraints', 'read', checkConstraints]]];
+/** Two lists that take about as long as one another, and as the comparison of content. */
+function checksOf(depth: 'full' | 'pages' | 'none'): readonly [pages: readonly NamedCheck[], rest: readonly NamedCheck[]] {
+  return [depth === 'none' ? [] : [['pages', 'read', checkPages]], depth === 'full' ? [['amcheck', 'modify', checkAmcheck], ['constraints', 'read', checkConstraints]] : []];
 }
 
 function judged(name: string, error: unknown, ctx: StepContext): Check[] {

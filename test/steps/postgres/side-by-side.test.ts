@@ -28,25 +28,25 @@ it('makes all checks again, one after the other, when one of them took the sessi
     examples: [],
     plan: () => ({ does: '', calls: [] }),
     run: (_, ctx) =>
-      sideBySide(ctx, 'source', (session) => [
-        async () => {
+      sideBySide(ctx, 'source', (session) => ({
+        killer: async () => {
           const other = await victim;
           victim = undefined;
           await session('killer', 'read', async (open) => {
             if (other !== undefined) await open.query('SELECT pg_terminate_backend($1, 10000)', [other]);
           });
           order.push('killer');
-          return { killer: 'done' };
+          return 'done';
         },
-        () =>
+        victim: () =>
           session('victim', 'read', async (open) => {
             const { pid } = await one<{ pid: number }>(open, 'SELECT pg_backend_pid() AS pid');
             found(pid);
             if (!order.includes('killer')) await open.query('SELECT pg_sleep(3600)');
             order.push('victim');
-            return { victim: 'done' };
+            return 'done';
           }),
-      ]),
+      })),
   });
   expect(await rig.step(step, {})).toEqual({ killer: 'done', victim: 'done' });
   expect(order).toEqual(['killer', 'killer', 'victim']);

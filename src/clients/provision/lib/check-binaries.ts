@@ -13,7 +13,7 @@ export async function checkBinaries(folder: string | undefined, user: string | u
     const owner = await ownerOfServers(user);
     const binDir = folder ?? join(npmBinaries(), 'bin');
     if (folder !== undefined) await access(join(binDir, 'postgres'), constants.X_OK);
-    else inPlace = await runsInPlace(npmBinaries(), owner);
+    else inPlace = runsInPlace(npmBinaries(), owner);
     return [{ id, result: 'passed', detail: `PostgreSQL ${await versionOf(binDir, inPlace ? owner : { uid: null, gid: null })} in ${binDir}` }];
   } catch (error) {
     // Those from npm may need links that only the run's own copy has.

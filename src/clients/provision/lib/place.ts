@@ -21,7 +21,7 @@ export interface Place {
  */
 export async function makePlace(ctx: ProvisionContext, owner: Owner, uses: string): Promise<Place> {
   await mkdir(ctx.workDir, { recursive: true, mode: 0o755 });
-  const path = (await canEnter(ctx.workDir, owner)) ? join(ctx.workDir, ctx.connection) : join(await reachableFolder(owner), `muster-${ctx.runId}-${ctx.connection}`);
+  const path = canEnter(ctx.workDir, owner) ? join(ctx.workDir, ctx.connection) : join(reachableFolder(owner), `muster-${ctx.runId}-${ctx.connection}`);
   const cleanup = await ctx.defer({ uses, with: { path } });
   try {
     await mkdir(path, { mode: 0o755 });

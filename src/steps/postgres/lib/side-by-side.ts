@@ -10,32 +10,32 @@ export type InSession = <T>(label: string, effect: 'read' | 'modify', work: (ses
 const startingUp = '57P03';
 const retryMs = 100;
 
+type Lists = Readonly<Record<string, () => Promise<unknown>>>;
+type Results<L extends Lists> = { [name in keyof L]: Awaited<ReturnType<L[name]>> };
+
 /**
- * Does two lists of checks at the same time. A check that makes the server crash takes the sessions of the other list along;
- * then both are done again, one after the other, so that nothing is hidden by another's crash.
+ * Does several lists of checks at the same time. A check that makes the server crash takes the sessions of the others along;
+ * then all are done again, one after the other, so that nothing is hidden by another's crash.
  */
-export async function sideBySide<A extends object, B extends object>(
-  ctx: Pick<BaseContext, 'ports' | 'signal' | 'clock' | 'log'>,
-  connection: string,
-  lists: (session: InSession) => readonly [() => Promise<A>, () => Promise<B>],
-  database?: string,
-): Promise<A & B> {
+export async function sideBySide<L extends Lists>(ctx: Pick<BaseContext, 'ports' | 'signal' | 'clock' | 'log'>, connection: string, lists: (session: InSession) => L, database?: string): Promise<Results<L>> {
   let lost = false;
-  const [first, second] = lists((label, effect, work) => {
-    const noticing = (error: unknown): never => {
-      lost ||= endsSession(error);
-      throw error;
-    };
-    return withSession(ctx, { connection }, { effect, label, ...(database === undefined ? {} : { database }) }, (open) =>
-      work({ identifier: (name) => open.identifier(name), close: () => open.close(), query: (sql, params) => open.query<never>(sql, params).catch(noticing) }),
-    ).catch(noticing);
-  });
-  const [a, b] = await Promise.allSettled([first(), second()]);
+  const work = Object.entries(
+    lists((label, effect, inIt) => {
+      const noticing = (error: unknown): never => {
+        lost ||= endsSession(error);
+        throw error;
+      };
+      return withSession(ctx, { connection }, { effect, label, ...(database === undefined ? {} : { database }) }, (open) =>
+        inIt({ identifier: (name) => open.identifier(name), close: () => open.close(), query: (sql, params) => open.query<never>(sql, params).catch(noticing) }),
+      ).catch(noticing);
+    }),
+  );
+  const settled = await Promise.allSettled(work.map(([, list]) => list()));
   ctx.signal.throwIfAborted();
-  if (!lost) return { ...valueOf(a), ...valueOf(b) };
+  if (!lost) return Object.fromEntries(work.map(([name], at) => [name, valueOf(settled[at])])) as Results<L>;
   ctx.log('a session was lost: the checks are made again, one after the other');
   await accepting(ctx, connection, database);
-  return { ...(await first()), ...(await second()) };
+  return Object.fromEntries(await inTurn(work, async ([name, list]) => [name, await list()] as const)) as Results<L>;
 }
 
 export async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
@@ -57,7 +57,7 @@ async function accepting(ctx: Pick<BaseContext, 'ports' | 'signal' | 'clock'>, c
   }
 }
 
-function valueOf<T>(settled: PromiseSettledResult<T>): T {
-  if (settled.status === 'rejected') throw settled.reason;
-  return settled.value;
+function valueOf<T>(settled: PromiseSettledResult<T> | undefined): T | undefined {
+  if (settled?.status === 'rejected') throw settled.reason;
+  return settled?.value;
 }
