@@ -11,18 +11,17 @@ import { JournalError } from './journal.js';
 import type { ObservedCheck, PlanNode } from './plan-document.js';
 import { refuseFailed } from './preflight.js';
 import type { ResumeState } from './resume.js';
-import { baselineLimitMs, type ReadyProbe } from './probes.js';
+import { baselineLimitMs } from './probes.js';
 import { Cancelled } from './retry.js';
 import { cleanUp } from './run/clean-up.js';
 import { keptCleanups, keptEvent } from './run/kept.js';
 import { provisionAll } from './run/provision.js';
+import { readyProbes, readyWatchers } from './run/ready.js';
 import { endInterruptedCommands, reopenEndpoints } from './run/take-over.js';
 import type { DrillRequest, DrillResult } from './run/request.js';
 import { createRuntime, type Runtime } from './run/runtime.js';
 import { StepRunner, type Stopped } from './run/steps.js';
-import { render } from './template.js';
-import { watcherType, watchPolicy } from './watch/policy.js';
-import type { ReadyWatcher } from './watchers.js';
+import { watchPolicy } from './watch/policy.js';
 
 export type { DrillHooks, DrillRequest, DrillResult, FailedStep, Limits, Takeover } from './run/request.js';
 
@@ -289,35 +288,6 @@ class Drill {
 function splitAtFault(nodes: readonly PlanNode[]): [PlanNode[], PlanNode[]] {
   const first = nodes.findIndex((node) => (node.kind === 'step' ? [node] : Object.values(node.branches).flat()).some(({ phase }) => phase !== 'prepare'));
   return first < 0 ? [[...nodes], []] : [nodes.slice(0, first), nodes.slice(first)];
-}
-
-/** Renders the probes' inputs. Throws RefusedError: nothing has been broken yet. */
-async function readyProbes({ request, check, known }: Runtime): Promise<ReadyProbe[]> {
-  const ready: ReadyProbe[] = [];
-  for (const { id, uses, everyMs } of request.plan.binding.probes) {
-    try {
-      const definition = await request.registry.probe(uses);
-      const input = render(request.runbook.probes?.[id]?.with ?? {}, known);
-      if (!check(definition.input, input)) throw new Error(check.problems(definition.input, input).join('; '));
-      ready.push({ id, definition, input: input as Record<string, unknown>, everyMs });
-    } catch (error) {
-      throw new RefusedError(`probe ${id} has no valid input: ${messageOf(error)}`, [], { cause: error });
-    }
-  }
-  return ready;
-}
-
-/** The watchers that the environment names, the required ones first. Throws RefusedError: nothing has been broken yet. */
-async function readyWatchers({ request, check }: Runtime): Promise<ReadyWatcher[]> {
-  const policy = watchPolicy(request.plan.binding.environment);
-  const ready: ReadyWatcher[] = [];
-  for (const name of [...policy.required, ...policy.advisory]) {
-    const definition = await request.registry.watcher(watcherType(name));
-    const input = policy.watchers[name]?.with ?? {};
-    if (!check(definition.input, input)) throw new RefusedError(`watcher ${name} has no valid input: ${check.problems(definition.input, input).join('; ')}`);
-    ready.push({ name, definition, input, required: policy.required.includes(name) });
-  }
-  return ready;
 }
 
 /** The journal's failure is reported by the run's result; what comes after it must still be done. */
