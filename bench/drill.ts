@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ownerOfServers } from '../src/clients/postgres/owner.js';
 import { findBinaries } from '../src/clients/provision/lib/binaries.js';
-import { runNode } from './child.js';
+import { runNodeWithPeak } from './child.js';
 import { demo, sandboxWatching, withoutProbes } from './demo.js';
 import { inFolder } from './folder.js';
 import { ratioInTurn, type BenchRow } from './row.js';
@@ -25,7 +25,7 @@ export async function drill(): Promise<BenchRow[]> {
       if (result.steps.some(({ status }) => status !== 'succeeded')) throw new Error(`a step did not succeed: ${stderr}`);
       return ms;
     };
-    const bare = async () => (await runNode([bareProgram, binDir, join(folder, `bare-${(round += 1)}`), ...ids])).ms;
+    const bare = async () => (await runNodeWithPeak(folder, [bareProgram, binDir, join(folder, `bare-${(round += 1)}`), ...ids])).ms;
     await ours();
     return [{ name: 'the demo drill against the same calls without an engine', measured: await ratioInTurn(rounds, ours, bare), limit: 1.05, unit: 'x' }];
   });
