@@ -22,6 +22,7 @@ import { createProgress } from '../report/terminal.js';
 import { createScope } from '../engine/run/scope.js';
 import { postgresPort } from '../clients/postgres/adapter.js';
 import { ownedRelations } from '../clients/postgres/owned.js';
+import { endThreads } from '../clients/trees/trees.js';
 import { boundaryCheck } from './boundary.js';
 import { listenForCancel } from './cancellation.js';
 import { bindPorts, guardOf, guardToEnd, sharedAdapters, type SharedAdapters } from './compose.js';
@@ -182,6 +183,7 @@ export async function conduct(drill: Conducting, io: CommandIo): Promise<Conduct
     await journal?.close().catch(() => {});
     await progress.close();
     cancellation.release();
+    endThreads();
   }
   const finished = result.refused === undefined ? await finishRun({ paths, plan, runbook: drill.runbook, bundle, journal: journalOptions, sealer: drill.sealer, store: drill.store }) : null;
   return { result, finished, left: inventory.left, kept };

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -33,10 +34,18 @@ export function fromPassFile(text: string, login: Login): string | undefined {
   return undefined;
 }
 
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** The password in one of `files`, those of the run's own servers; else the usual one. */
 export async function passwordFor(login: Login, files: readonly string[]): Promise<string> {
   for (const file of files) {
-    const password = fromPassFile(await readFile(file, 'utf8').catch(() => ''), login);
+    const password = fromPassFile(textOf(file), login);
     if (password !== undefined) return password;
   }
   return usualPassword(login);

@@ -50,6 +50,14 @@ export function readyThreads(): void {
   for (let count = idle.size; count < threads; count += 1) rest(newThread());
 }
 
+/** For a process that has no more to do with trees: one with threads takes longer to end. */
+export function endThreads(): void {
+  for (const worker of idle) {
+    idle.delete(worker);
+    void worker.terminate();
+  }
+}
+
 function newThread(): Worker {
   const worker = new Worker(join(packageRoot(), 'dist', 'command', 'tree-thread.cjs'));
   // Whoever waits for it hears of its end by himself.

@@ -75,7 +75,7 @@ export const step = defineStep({
     needs(input.reference, input);
     for (const { sql } of input.invariants ?? []) checkStatement(sql, true);
     const expected = await expectedTables(input, ctx);
-    const [pages, rest] = checksOf(input.consistency ?? 'full');
+    const { rows, indexes } = checksOf(input.consistency ?? 'full');
     const { content, ...found } = await sideBySide(ctx, input.server, (session) => {
       const checks = (list: readonly NamedCheck[]) => async (): Promise<Check[]> =>
         (
@@ -93,12 +93,12 @@ export const step = defineStep({
           boundary: await session('markers', 'read', (open) => boundaries(open, input)),
           invariants: await inTurn(input.invariants ?? [], ({ name, sql }) => session('invariants', 'read', (open) => checkInvariant(open, name, sql))),
         }),
-        pages: checks(pages),
-        rest: checks(rest),
+        rows: checks(rows),
+        indexes: checks(indexes),
       };
     }, input.database);
     const { tables, boundary, invariants } = content;
-    const consistency = [...found.pages, ...found.rest];
+    const consistency = [...found.rows, ...found.indexes];
     await ctx.evidence('reconciliation', { connection: input.server, reference: input.reference, tables, invariants, consistency, boundary });
     const findings =
       tables.filter(({ expected: want, actual }) => actual === null || want === null || actual.rows !== want.rows || actual.checksum !== want.checksum).length +
@@ -112,8 +112,9 @@ export const step = defineStep({
 type NamedCheck = readonly [name: string, effect: 'read' | 'modify', work: (session: PostgresSession) => Promise<Check[]>];
 
 /** Two lists that take about as long as one another, and as the comparison of content. */
-function checksOf(depth: 'full' | 'pages' | 'none'): readonly [pages: readonly NamedCheck[], rest: readonly NamedCheck[]] {
-  return [depth === 'none' ? [] : [['pages', 'read', checkPages]], depth === 'full' ? [['amcheck', 'modify', checkAmcheck], ['constraints', 'read', checkConstraints]] : []];
+function checksOf(depth: 'full' | 'pages' | 'none'): Record<'rows' | 'indexes', readonly NamedCheck[]> {
+  const pages: readonly NamedCheck[] = depth === 'none' ? [] : [['pages', 'read', checkPages]];
+  return depth === 'full' ? { rows: [...pages, ['constraints', 'read', checkConstraints]], indexes: [['amcheck', 'modify', checkAmcheck]] } : { rows: pages, indexes: [] };
 }
 
 function judged(name: string, error: unknown, ctx: StepContext): Check[] {
