@@ -44,6 +44,15 @@ test('a committed file is clean, also through a symlink and with GIT_DIR set els
   }
 });
 
+test('a repository with SHA-256 ids is read as well', async () => {
+  git('init', '-q', '--object-format=sha256');
+  git('add', '.');
+  git('commit', '-qm', 'one');
+  expect(await gitFacts(file)).toEqual({ commit: git('rev-parse', 'HEAD'), path: 'runbooks/a b.yaml', tracked: true, clean: true });
+  writeFileSync(file, 'two\n');
+  expect(await gitFacts(file)).toMatchObject({ clean: false });
+});
+
 test('a changed, a staged and an untracked file are not clean', async () => {
   const head = commit();
   writeFileSync(file, 'two\n');
