@@ -24,7 +24,7 @@ import { postgresPort } from '../clients/postgres/adapter.js';
 import { ownedRelations } from '../clients/postgres/owned.js';
 import { endThreads } from '../clients/trees/trees.js';
 import { boundaryCheck } from './boundary.js';
-import { listenForCancel } from './cancellation.js';
+import { listenForCancel, stopAtOnce } from './cancellation.js';
 import { bindPorts, guardOf, guardToEnd, sharedAdapters, type SharedAdapters } from './compose.js';
 import { storeFolders } from './evidence-store.js';
 import { failedStepHook } from './failed-step.js';
@@ -35,10 +35,10 @@ import { operator } from './note.js';
 import { toolVersion } from './prepare.js';
 import { registry } from './registry.generated.js';
 import { lookForMarked, type AskMarked } from './marked.js';
-import { Inventory, type Left } from './residue.js';
+import type { Left } from './left.js';
+import { Inventory } from './residue.js';
 import { openSpool, type Spool } from './spool.js';
 import type { RunPaths } from './state.js';
-import { stopAtOnce } from './outcome.js';
 
 /** A run whose state stands on disk and whose locks are held. */
 export interface Conducting {

@@ -8,7 +8,7 @@ import type { Scope } from '../engine/scope.js';
 import type { World } from '../engine/world.js';
 import { labelledObjects } from '../clients/kubernetes/left.js';
 import { readingScope } from './observe.js';
-import type { Left } from './residue.js';
+import type { Left } from './left.js';
 
 /** Something on a system beyond this machine that bears the run's mark. */
 export type Marked = Left & { readonly connection: string };

@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
 import { called } from '../engine/called.js';
@@ -66,18 +65,6 @@ function tellLeft({ result, left }: Pick<Conducted, 'result' | 'left'>, paths: R
   if (failures.length === 0 && left.length === 0) return false;
   io.stderr(`Mend what stops the cleanup, then: ${called} cleanup ${paths.id}\n`);
   return true;
-}
-
-/** A second Ctrl-C: nothing is waited for any more. */
-export function stopAtOnce(id: string): never {
-  const showCursor = process.stderr.isTTY ? '\u001b[?25h' : '';
-  try {
-    // Not through the stream: the drawing holds back what goes there until it ends.
-    writeSync(2, `${showCursor}\nStopped at once; what the drill made is still there. Remove it with: ${called} cleanup ${id}\n`);
-  } catch {
-    // Nobody reads it any more.
-  }
-  process.exit(exitCodes.residue);
 }
 
 function shown(path: string, cwd: string): string {

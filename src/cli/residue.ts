@@ -12,15 +12,9 @@ import type { OwnedRelations } from '../clients/postgres/owned.js';
 import { serverProcesses } from '../clients/postgres/processes.js';
 import { processesWith } from '../clients/process/identity.js';
 import { claimKey, locksFolder } from './locks.js';
+import type { Left } from './left.js';
 import type { AskMarked } from './marked.js';
 import type { RunPaths } from './state.js';
-
-export interface Left {
-  readonly system: string;
-  readonly object: string;
-  /** What removes it. */
-  readonly remedy: string;
-}
 
 /** Asks what the drill's role owns on servers that outlive the drill (clients/postgres/owned.ts), by connection. */
 export type AskOwned = () => Promise<ReadonlyMap<string, OwnedRelations>>;

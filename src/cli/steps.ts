@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { catalog } from '../engine/catalog.js';
 import { didYouMean } from '../engine/load/nearest.js';
 import { packageRoot } from '../engine/package-root.js';
-import type { CatalogEntry } from '../engine/registry.js';
+import type { CatalogEntry } from '../engine/catalog.js';
 import type { CommandIo } from './io.js';
 
 /** `muster steps`: 0, or 2 when there is no such type. */

@@ -1,37 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { canonicalJson, sha256 } from './canonical.js';
-import type { PlanContext, Ports } from './define-step.js';
-import { isParallel, type Environment, type Runbook } from './documents.js';
+import type { PlanContext } from './define-step.js';
+import { isParallel, type Runbook } from './documents.js';
 import { parseDuration } from './duration.js';
 import { DocumentError, messageOf } from './errors.js';
-import type { Loaded } from './load.js';
 import { planConnections } from './plan/environment.js';
 import { createRenderer } from './plan/render.js';
+import type { GitFacts, PlanRequest } from './plan/request.js';
 import { planWatch } from './plan/watch.js';
 import { planProbe, planStep, type StepPlanner } from './plan/steps.js';
 import type { ResolvedInputs } from './plan/inputs.js';
 import type { Plan, PlanBinding, PlanNode } from './plan-document.js';
-import type { Registry } from './registry.js';
-
-export type GitFacts = PlanBinding['runbook']['git'];
-
-export interface PlanRequest {
-  /** Already checked against each other (load.ts). */
-  readonly runbook: Loaded<Runbook>;
-  readonly environment: Loaded<Environment>;
-  /** Relative paths of the documents start here. */
-  readonly cwd: string;
-  readonly inputs: ResolvedInputs;
-  /** Version of Muster. */
-  readonly tool: string;
-  readonly registry: Registry;
-  /** For definitions that read while planning; they must not alter anything. */
-  readonly ports: Ports;
-  readonly signal: AbortSignal;
-  /** What git knows of a file; null when there is no repository. */
-  readonly git: (path: string) => Promise<GitFacts>;
-}
 
 const defaultStableForMs = 30_000;
 

@@ -1,6 +1,7 @@
 import type { DrillEvent } from '../engine/events.js';
 import { digestsOf } from './approval.js';
-import type { Defect, ReadBundle } from './reader.js';
+import type { Defect } from './defect.js';
+import type { ReadBundle } from './reader.js';
 
 /** The approvals that the journal says the run relied on must be there, byte for byte. What each is worth says its signature. */
 export function checkRelied({ texts }: ReadBundle, events: readonly DrillEvent[], defects: Defect[]): void {

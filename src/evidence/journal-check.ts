@@ -4,7 +4,7 @@ import type { DrillEvent } from '../engine/events.js';
 import { Chain } from '../engine/journal/line.js';
 import { SamplePacker } from '../engine/journal/packed.js';
 import { countValues, maxValues, mismatch, parseJson } from './parse.js';
-import type { Defect } from './reader.js';
+import type { Defect } from './defect.js';
 
 export const journalFile = 'data/events.jsonl';
 

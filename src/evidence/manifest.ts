@@ -1,5 +1,6 @@
 import { manifestText, tagFiles, tagManifest, type FileDigest } from './texts.js';
-import type { Defect, ReadBundle } from './reader.js';
+import type { Defect } from './defect.js';
+import type { ReadBundle } from './reader.js';
 
 /**
  * Holds both manifests against the files. BagIt allows several forms of the same manifest (order, CR LF, `./`,

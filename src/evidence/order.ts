@@ -2,7 +2,7 @@ import { open, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from '../engine/canonical.js';
 import type { DrillEvent, EventDataOf } from '../engine/events.js';
-import type { Defect } from './reader.js';
+import type { Defect } from './defect.js';
 import { tagManifest } from './texts.js';
 
 /** One of the bundles that stood at the end of the order when a run began. */

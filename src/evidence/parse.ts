@@ -1,7 +1,7 @@
 import { canonicalJson } from '../engine/canonical.js';
 import { messageOf } from '../engine/errors.js';
 import { realErrors, validator } from '../engine/validators.js';
-import type { Defect } from './reader.js';
+import type { Defect } from './defect.js';
 
 /** No file of a bundle nests deeper; what does would end recursive code. */
 const maxDepth = 64;

@@ -1,55 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { DrillEvent } from '../engine/events.js';
 import { archiveDefect } from './archive/names.js';
+import type { Defect } from './defect.js';
 import { openArchive } from './archive-reader.js';
 import { maxBytes as maxDocument } from '../engine/load/source.js';
 import { JournalCheck, journalFile } from './journal-check.js';
 import { sealFile, statementsFile, timestampFile } from './seal-files.js';
 import { folderSource, type BundleSource, type SourceEntry } from './source.js';
 import { evidenceSchemaFile, logName, tagFiles, tagManifest } from './texts.js';
-
-/** Something wrong with a bundle. */
-export interface Defect {
-  readonly code: DefectCode;
-  readonly file?: string;
-  readonly detail: string;
-}
-
-export type DefectCode =
-  | 'unreadable'
-  | 'not-regular'
-  | 'missing-file'
-  | 'unexpected-file'
-  | 'too-large'
-  | 'not-utf8'
-  | 'archive-form'
-  | 'duplicate-entry'
-  | 'manifest-form'
-  | 'manifest-path'
-  | 'manifest-duplicate'
-  | 'manifest-missing'
-  | 'manifest-extra'
-  | 'digest-differs'
-  | 'not-canonical'
-  | 'not-json'
-  | 'schema'
-  | 'journal-broken'
-  | 'journal-incomplete'
-  | 'plan-differs'
-  | 'document-differs'
-  | 'evidence-differs'
-  | 'verdict-differs'
-  | 'report-differs'
-  | 'tag-differs'
-  | 'unsigned'
-  | 'signature-form'
-  | 'seal-broken'
-  | 'wrong-signer'
-  | 'statement-differs'
-  | 'timestamp-broken'
-  | 'approval-broken'
-  | 'predecessor-missing'
-  | 'predecessor-differs';
 
 /** What was read of a bundle: nothing in it was believed. */
 export interface ReadBundle {

@@ -2,7 +2,7 @@ import { digestOf, tagManifest } from './texts.js';
 import { openEnvelope, sealEnvelope } from './dsse.js';
 import { statements, type StatementFacts } from './intoto.js';
 import { messageOf } from '../engine/errors.js';
-import type { Defect } from './reader.js';
+import type { Defect } from './defect.js';
 import { sealFile, statementsFile, timestampFile } from './seal-files.js';
 import { sealKeyTypes } from './signer.js';
 import { principalOf, type AllowedSigner } from './ssh/allowed-signers.js';

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { lstat, open, opendir, realpath, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { messageOf } from '../engine/errors.js';
-import type { Defect } from './reader.js';
+import type { Defect } from './defect.js';
 
 /** One regular file of a bundle, wherever the bundle is kept. */
 export interface SourceEntry {

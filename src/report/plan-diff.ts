@@ -1,4 +1,4 @@
-import type { PlanDifference } from '../engine/plan/compare.js';
+import type { PlanDifference } from '../engine/plan/difference.js';
 import { formatDuration } from '../engine/duration.js';
 import type { Plan } from '../engine/plan-document.js';
 import { cut, type Style } from './style.js';

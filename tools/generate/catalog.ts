@@ -1,4 +1,4 @@
-import type { CatalogEntry, InputReference } from '../../src/engine/registry.js';
+import type { CatalogEntry, InputReference } from '../../src/engine/catalog.js';
 import type { Found } from './discover.js';
 import type { JsonSchema } from './json-schema.js';
 import { normalize } from './normalize.js';

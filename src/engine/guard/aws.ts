@@ -2,18 +2,6 @@ import type { AwsTarget } from '../scope.js';
 import type { GuardPolicy } from './policy.js';
 import { refuse, type Attempt } from './refuse.js';
 
-/** One entry of `boundary.aws`. */
-export interface AwsBoundary {
-  readonly account: string;
-  readonly regions: readonly string[];
-  readonly tag: AwsTag;
-}
-
-export interface AwsTag {
-  readonly key: string;
-  readonly value: string;
-}
-
 /**
  * Account and region of every call must be in the boundary. What is altered must bear the boundary's tag, and nothing that
  * a production connection stands for; a call that alters says what it alters.

@@ -5,9 +5,20 @@ import { AwsBoundary as AwsBoundarySchema } from '../documents.js';
 import type { PlanBinding } from '../plan-document.js';
 import type { World } from '../world.js';
 import { kubernetesBoundary, type KubernetesBoundary } from './kubernetes.js';
-import type { AwsBoundary, AwsTag } from './aws.js';
 
 const AwsPlace = Type.Object({ account: Type.String(), region: Type.String(), tag: Type.Object({ key: Type.String(), value: Type.String() }) });
+
+/** One entry of `boundary.aws`. */
+export interface AwsBoundary {
+  readonly account: string;
+  readonly regions: readonly string[];
+  readonly tag: AwsTag;
+}
+
+export interface AwsTag {
+  readonly key: string;
+  readonly value: string;
+}
 
 type Role = 'production' | 'source' | 'target';
 

@@ -1,4 +1,4 @@
-import type { CatalogEntry } from '../registry.js';
+import type { CatalogEntry } from '../catalog.js';
 import { validator } from '../validators.js';
 import { didYouMean } from './nearest.js';
 import { listed, type Pointer, type Report } from './report.js';

@@ -1,5 +1,5 @@
 import { phases } from '../define-step.js';
-import type { CatalogEntry } from '../registry.js';
+import type { CatalogEntry } from '../catalog.js';
 import { validator } from '../validators.js';
 import { checkInputs } from './inputs.js';
 import { didYouMean } from './nearest.js';

@@ -1,4 +1,4 @@
-import type { CatalogEntry } from '../registry.js';
+import type { CatalogEntry } from '../catalog.js';
 import { eachText, environmentPaths, parseTemplate, runPaths, TemplateError, type TemplatePath } from '../template.js';
 import { didYouMean } from './nearest.js';
 import { relation, type Placed } from './placed.js';

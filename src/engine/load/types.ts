@@ -1,4 +1,4 @@
-import type { CatalogEntry, InputReference } from '../registry.js';
+import type { CatalogEntry, InputReference } from '../catalog.js';
 import { validator } from '../validators.js';
 import { didYouMean } from './nearest.js';
 import type { Pointer, Report } from './report.js';

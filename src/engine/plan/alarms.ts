@@ -1,4 +1,4 @@
-import type { PlanDifference } from './compare.js';
+import type { PlanDifference } from './difference.js';
 
 type Difference = Omit<PlanDifference, 'alarm'>;
 

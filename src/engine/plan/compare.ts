@@ -1,20 +1,9 @@
 import { canonicalJson } from '../canonical.js';
 import { flattenSteps, type PlanBinding, type PlanStep } from '../plan-document.js';
 import { alarmOf } from './alarms.js';
+import type { PlanDifference } from './difference.js';
 
 /** One thing in which two plans differ, as a reviewer would say it. */
-export interface PlanDifference {
-  /** `objectives`, `boundary`, `step restore`, `connection source`, `input rows`, ... */
-  readonly area: string;
-  readonly kind: 'added' | 'removed' | 'moved' | 'changed';
-  /** Which part of it; empty for the whole. */
-  readonly what: string;
-  readonly before?: unknown;
-  readonly after?: unknown;
-  /** Why it should stand out: the drill then proves less, touches more, or is checked by fewer people. */
-  readonly alarm: string | null;
-}
-
 /** Follows from other fields: told only when nothing that it follows from differs. */
 const derived = new Set(['does', 'calls', 'undo', 'changes']);
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { parseDuration } from '../duration.js';
 import { loadProfile } from '../load/profile.js';
-import type { PlanRequest } from '../plan.js';
+import type { PlanRequest } from './request.js';
 import { watcherType, type WatchPolicy } from '../watch/policy.js';
 
 const defaultSettle = '2s';

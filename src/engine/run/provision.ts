@@ -1,7 +1,7 @@
 import type { ProvisionContext } from '../define-step.js';
 import { GuardError, messageOf, RefusedError } from '../errors.js';
 import type { PlanBinding } from '../plan-document.js';
-import type { CatalogEntry, InputReference } from '../registry.js';
+import type { CatalogEntry, InputReference } from '../catalog.js';
 import { AttemptTimeout, Deadline, endWithin } from '../retry.js';
 import { plainScope, workDir, type Runtime } from './runtime.js';
 

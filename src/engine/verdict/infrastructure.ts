@@ -3,7 +3,7 @@ import { flattenSteps } from '../plan-document.js';
 import { criticalPath, type UnitFact } from '../units.js';
 import type { Facts, Line, Recorded } from './facts.js';
 import type { Fault } from './fault.js';
-import type { StoreResult } from './ledger.js';
+import type { StoreResult } from './store.js';
 import { names, type Finding } from './reasons.js';
 import { parseUtc, toMs } from './time.js';
 import type { Moment } from './timeline.js';

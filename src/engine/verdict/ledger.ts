@@ -1,4 +1,3 @@
-import type { Drill } from '../drill.js';
 import type { EventOf } from '../events.js';
 import type { PlanProbe } from '../plan-document.js';
 import { endpointMoves } from './endpoints.js';
@@ -6,17 +5,9 @@ import type { Facts, Line } from './facts.js';
 import type { Fault } from './fault.js';
 import type { Finding } from './reasons.js';
 import { noVerificationEnd, type Recovery } from './rto.js';
+import type { StoreResult, StoreRpo } from './store.js';
 import { fromMs, later, said, toMs } from './time.js';
 import type { Moment } from './timeline.js';
-
-export type StoreRpo = Drill['rpo']['stores'][number];
-
-export interface StoreResult {
-  readonly store: StoreRpo;
-  readonly findings: readonly Finding[];
-  /** All that is known to be lost at least, where the last recovered row is not known. */
-  readonly atLeast: bigint | null;
-}
 
 /** Positions on the run's axis. There are many of them: what else is to be known of one stands in its event. */
 interface Row {

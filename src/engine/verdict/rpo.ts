@@ -1,7 +1,8 @@
 import type { Drill } from '../drill.js';
 import type { Facts } from './facts.js';
 import type { Fault } from './fault.js';
-import { ledgerStores, type StoreResult } from './ledger.js';
+import { ledgerStores } from './ledger.js';
+import type { StoreResult } from './store.js';
 import { codeStores } from './infrastructure.js';
 import type { Finding } from './reasons.js';
 import { verificationEnd, type Recovery } from './rto.js';

@@ -1,7 +1,7 @@
 import type { PlanProbe } from '../plan-document.js';
 import type { Facts } from './facts.js';
 import type { Fault } from './fault.js';
-import type { StoreResult, StoreRpo } from './ledger.js';
+import type { StoreResult, StoreRpo } from './store.js';
 import { parseLsn } from './lsn.js';
 import { replayedTo } from './restore-point.js';
 import type { Recovery } from './rto.js';

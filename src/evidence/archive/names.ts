@@ -1,5 +1,5 @@
 import { messageOf } from '../../engine/errors.js';
-import type { Defect } from '../reader.js';
+import type { Defect } from '../defect.js';
 
 /** An archive that cannot be followed, or that two tools could read differently: nothing more is taken from it. */
 export class ArchiveError extends Error {
