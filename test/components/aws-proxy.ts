@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage } from 'node:http';
+import { createServer, request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 
 /** A call of an AWS query API, as it came in. */
@@ -9,6 +9,9 @@ export interface AwsRequest {
   readonly form: URLSearchParams;
   /** The header X-Amz-Target, where the protocol is JSON; else ''. */
   readonly target: string;
+  /** Without the query. */
+  readonly method: string;
+  readonly path: string;
   readonly body: string;
 }
 
@@ -17,6 +20,8 @@ export interface AwsAnswer {
   readonly body: string;
   /** Content type; default text/xml. */
   readonly type?: string;
+  /** Others that AWS gave: what S3 says of an object, and an answer without a body how long it would be. */
+  readonly headers?: OutgoingHttpHeaders;
 }
 
 /** Undefined: as AWS answers it. */
@@ -36,11 +41,13 @@ export async function startAwsProxy(target: string): Promise<AwsProxy> {
   let how: Meddle | undefined;
   const seen: string[] = [];
   const { hostname, port } = new URL(target);
-  const ask = async (incoming: IncomingMessage, body: Buffer): Promise<AwsAnswer & { readonly type: string }> => {
-    const outgoing = request({ hostname, port, method: incoming.method, path: incoming.url, headers: incoming.headers });
+  const ask = async (incoming: IncomingMessage, body: Buffer): Promise<AwsAnswer> => {
+    const outgoing = request({ hostname, port, method: incoming.method, path: incoming.url, headers: incoming.headers, agent: false });
     outgoing.end(body);
     const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
-    return { status: response.statusCode ?? 500, body: (await buffer(response)).toString(), type: response.headers['content-type'] ?? 'text/xml' };
+    const { 'content-type': type = 'text/xml', 'content-length': length, 'transfer-encoding': _encoding, connection: _connection, ...others } = response.headers;
+    const headers = incoming.method === 'HEAD' && length !== undefined ? { ...others, 'content-length': length } : others;
+    return { status: response.statusCode ?? 500, body: (await buffer(response)).toString(), type, headers };
   };
   const server = createServer((incoming, outgoing) => {
     const answer = async (): Promise<void> => {
@@ -48,9 +55,9 @@ export async function startAwsProxy(target: string): Promise<AwsProxy> {
       const form = new URLSearchParams(body.toString());
       const action = form.get('Action') ?? '';
       if (action !== '') seen.push(action);
-      const instead = await how?.({ action, form, target: String(incoming.headers['x-amz-target'] ?? ''), body: body.toString() }, () => ask(incoming, body));
-      const { status, body: text, type } = instead === undefined ? await ask(incoming, body) : { type: 'text/xml', ...instead };
-      outgoing.writeHead(status, { 'content-type': type }).end(text);
+      const instead = await how?.({ action, form, target: String(incoming.headers['x-amz-target'] ?? ''), method: incoming.method ?? '', path: incoming.url?.replace(/\?.*/s, '') ?? '', body: body.toString() }, () => ask(incoming, body));
+      const { status, body: text, type = 'text/xml', headers } = instead ?? (await ask(incoming, body));
+      outgoing.writeHead(status, { ...headers, 'content-type': type }).end(text);
     };
     answer().catch((error: unknown) => outgoing.writeHead(502).end(String(error)));
   }).listen(0, '127.0.0.1');

@@ -1,15 +1,14 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from '../../engine/canonical.js';
-import { GuardError, messageOf, StepError } from '../../engine/errors.js';
+import { messageOf, StepError } from '../../engine/errors.js';
 import type { Effect } from '../../engine/define-step.js';
 import type { Scope } from '../../engine/scope.js';
 import type { World } from '../../engine/world.js';
 import type { ProcessPort } from '../process/port.js';
 import { runTool, type ToolCommand, type ToolResult } from './command.js';
-import { StateLocked } from './errors.js';
 import { infrastructureOf, type TerraformDetails } from './details.js';
-import { announcedLocks, notThatLock } from './locks.js';
+import { announcedLocks, isUnlocked, ownLock } from './locks.js';
 import { planFacts } from './plan-facts.js';
 import type { InfrastructurePort, PlanRequest } from './port.js';
 import { readBackend } from './backend.js';
@@ -56,16 +55,23 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
     };
     if (more.mark === undefined) return runTool(process, command, signal);
     const { mark } = more;
-    const ended = runTool(process, command, signal).catch(async (error: unknown) => {
-      // The answer to its lock was lost, and when it asked again it found the lock that it had taken itself.
-      const id = error instanceof StateLocked ? error.owner?.id : undefined;
-      if (id === undefined || !(await announcedLocks(logFile(details.work, mark))).includes(id)) throw error;
-      await unlock(connection, id, run, signal);
-      return runTool(process, command, signal);
-    });
+    const twice = async (): Promise<ToolResult> => {
+      const own = await ownLock(logFile(details.work, mark));
+      try {
+        return await runTool(process, command, signal);
+      } catch (error) {
+        const id = await own(error);
+        if (id === undefined) throw error;
+        await unlock(connection, id, signal);
+        return runTool(process, command, signal);
+      }
+    };
+    const ended = twice();
     shared.running.set(mark, ended);
     return ended.finally(() => shared.running.delete(mark));
   };
+
+  const unlock = (connection: string, id: string, signal: AbortSignal): Promise<boolean> => isUnlocked(run(connection, ['force-unlock', '-force', id], 'modify', signal));
 
   const pull = async (connection: string, signal: AbortSignal): Promise<string | null> => {
     const { stdout } = await run(connection, ['state', 'pull'], 'read', signal);
@@ -160,7 +166,7 @@ export function infrastructurePort(scope: Scope, world: World, shared: Infrastru
       await shared.running.get(mark)?.catch(() => undefined);
       await process.endMarked(mark, undefined, 'SIGINT');
       const { work } = workOf(connection);
-      for (const id of await announcedLocks(logFile(work, mark))) await unlock(connection, id, run, signal);
+      for (const id of await announcedLocks(logFile(work, mark))) await unlock(connection, id, signal);
       await rm(logFile(work, mark), { force: true });
     },
   };
@@ -174,15 +180,6 @@ async function intact(work: string, digest: string): Promise<string> {
   });
   if (sha256(bytes) !== digest) throw new StepError('plan-changed', `the saved plan ${digest.slice(0, 12)} is not the one that was shown: its digest has changed`, { hint: 'Plan again, and have the new plan looked at.' });
   return file;
-}
-
-/** The backend itself compares the ID with the lock's: one that is another's, or gone, stays as it is. */
-async function unlock(connection: string, id: string, run: (connection: string, args: readonly string[], effect: Effect, signal: AbortSignal) => Promise<ToolResult>, signal: AbortSignal): Promise<void> {
-  try {
-    await run(connection, ['force-unlock', '-force', id], 'modify', signal);
-  } catch (error) {
-    if (error instanceof GuardError || !(error instanceof StepError) || !notThatLock.test(error.message)) throw error;
-  }
 }
 
 export async function versionOf(process: ProcessPort, program: string, cwd: string, signal: AbortSignal): Promise<{ readonly name: 'terraform' | 'opentofu'; readonly version: string }> {

@@ -66,6 +66,7 @@ export interface OutputValue {
 /**
  * Infrastructure as code: one root module with one state. Throws StepError `no-such-connection`, `state-locked` (with
  * the owner; never forced), `plan-stale`, `plan-changed`, `state-digest-differs`, `terraform-failed`, `command-not-found`.
+ * A lock that the very command took without hearing of it is no such error: see ownLock.
  */
 export interface InfrastructurePort {
   /** Absolute folder of the code. */

@@ -2,14 +2,14 @@ import { readFile, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { atOnce } from '../../engine/at-once.js';
-import { GuardError, StepError } from '../../engine/errors.js';
+import { StepError } from '../../engine/errors.js';
 import type { Effect } from '../../engine/define-step.js';
 import type { Scope } from '../../engine/scope.js';
 import type { World } from '../../engine/world.js';
 import type { ProcessPort } from '../process/port.js';
 import { runTool, type ToolResult } from '../terraform/command.js';
 import { failure } from '../terraform/errors.js';
-import { announcedLocks, notThatLock } from '../terraform/locks.js';
+import { announcedLocks, isUnlocked, ownLock } from '../terraform/locks.js';
 import { stateFacts, type StateFacts } from '../terraform/state.js';
 import { versionOf } from '../terraform/adapter.js';
 import { backendsIn } from './backends.js';
@@ -22,6 +22,23 @@ import { readTerragruntVersion, unitArguments } from './versions.js';
 
 type Working = TerragruntDetails & { readonly work: string };
 type Env = Readonly<Record<string, string>>;
+
+/** A command for some units, or all. */
+interface Queue {
+  readonly report: string;
+  readonly flags?: readonly string[];
+  readonly units: readonly string[] | undefined;
+  readonly command: readonly string[];
+  readonly effect: Effect;
+  readonly env: Env;
+  readonly how: StackHow;
+}
+
+interface Ran {
+  readonly exitCode: number;
+  readonly runs: UnitRun[];
+  readonly stderr: string;
+}
 
 /** What the ports of all scopes of one process share: commands that are being ended, by their mark. */
 export interface TerragruntShared {
@@ -44,7 +61,7 @@ export function terragruntPort(scope: Scope, world: World, shared: TerragruntSha
     const details = detailsOf(connection);
     await scope.access({ kind: 'infrastructure', connection }, effect);
     const log = how === undefined || details.work === undefined ? {} : { TF_LOG_CORE: 'info', TF_LOG_PATH: logFile(details.work, how.mark) };
-    const ended = runTool(
+    return runTool(
       process,
       {
         program: details.command,
@@ -58,11 +75,10 @@ export function terragruntPort(scope: Scope, world: World, shared: TerragruntSha
       },
       signal,
     );
-    return how === undefined ? ended : noted(shared, how.mark, ended);
   };
 
   /** `run --all`: resolves to the report, unless there is none. */
-  const runAll = async (connection: string, { report, flags, units, command, effect, env, how }: { report: string; flags?: readonly string[]; units: readonly string[] | undefined; command: readonly string[]; effect: Effect; env: Env; how: StackHow }, signal: AbortSignal): Promise<{ readonly exitCode: number; readonly runs: UnitRun[]; readonly stderr: string }> => {
+  const runOnce = async (connection: string, { report, flags, units, command, effect, env, how }: Queue, signal: AbortSignal): Promise<Ran> => {
     const details = workOf(connection);
     const seen = new Set<string>();
     const watching: StackHow = {
@@ -84,8 +100,31 @@ export function terragruntPort(scope: Scope, world: World, shared: TerragruntSha
   };
 
   /** One command in the folder of one unit, in a working copy of its own: a watcher may look while a step plans. */
-  const inUnit = (connection: string, unit: string, command: readonly string[], effect: Effect, env: Env, signal: AbortSignal, how?: StackHow): Promise<ToolResult> =>
-    run(connection, ['run', ...common(workOf(connection), 'reading'), '--', ...command], { effect, env, cwd: unit, ...(how === undefined ? {} : { how }) }, signal);
+  const inUnit = (connection: string, unit: string, command: readonly string[], effect: Effect, env: Env, signal: AbortSignal): Promise<ToolResult> =>
+    run(connection, ['run', ...common(workOf(connection), 'reading'), '--', ...command], { effect, env, cwd: unit }, signal);
+
+  /** The same; a unit that failed by a lock of its own is run once more, without that lock, and so is what waited for it. */
+  const runTwice = async (connection: string, queue: Queue, signal: AbortSignal): Promise<Ran> => {
+    const own = await ownLock(logFile(workOf(connection).work, queue.how.mark));
+    const first = await runOnce(connection, queue, signal);
+    // Production is only read: not even a lock is given back.
+    if (world.connections.get(connection)?.role === 'production') return first;
+    const failed = first.runs.filter(({ result }) => result === 'failed');
+    const again: string[] = [];
+    for (const { unit, cause } of failed) {
+      const id = await own(causeOf(cause));
+      if (id === undefined) continue;
+      await isUnlocked(inUnit(connection, unit, ['force-unlock', '-force', id], 'modify', queue.env, signal));
+      again.push(unit);
+    }
+    if (again.length === 0) return first;
+    // What never began waits for whatever else failed, too, and the queue of some units does not know of the others.
+    const waiting = failed.length > again.length ? [] : first.runs.filter(({ result }) => result === 'early exit').map(({ unit }) => unit);
+    const second = await runOnce(connection, { ...queue, units: [...again, ...waiting] }, signal);
+    return { ...second, runs: first.runs.map((run) => later(run, second.runs)) };
+  };
+
+  const runAll = (connection: string, queue: Queue, signal: AbortSignal): Promise<Ran> => noted(shared, queue.how.mark, runTwice(connection, queue, signal));
 
   /** Some at a time, results in the order of `units`. */
   const inEach = <T>(connection: string, units: readonly string[], work: (unit: string) => Promise<T>): Promise<T[]> => atOnce(units, workOf(connection).parallelism, work);
@@ -173,22 +212,21 @@ function withoutBucket(error: unknown): Pick<ToolResult, 'stdout'> {
   throw error;
 }
 
-/** The backend itself compares the ID with the lock's: false where the lock is another's, or there is none. */
-async function isUnlocked(command: Promise<unknown>): Promise<boolean> {
-  try {
-    await command;
-    return true;
-  } catch (error) {
-    if (error instanceof GuardError || !(error instanceof StepError) || !notThatLock.test(error.message)) throw error;
-    return false;
-  }
-}
-
 function noted<T>({ running }: TerragruntShared, mark: string, work: Promise<T>): Promise<T> {
   const own = running.get(mark) ?? new Set();
   running.set(mark, own.add(work));
   return work.finally(() => own.delete(work));
 }
+
+/** How a unit fared that was run again: what failed at first has begun then. */
+function later(run: UnitRun, again: readonly UnitRun[]): UnitRun {
+  const next = again.find(({ unit }) => unit === run.unit);
+  if (next === undefined) return run;
+  return run.result === 'failed' ? { ...next, started: run.started } : next;
+}
+
+/** Why a unit failed, in the words of Terraform (`state-locked` and the like). */
+const causeOf = (cause: string | null): StepError => failure('terraform', 1, cause ?? '');
 
 /** Why units failed, in the words of Terraform (`state-locked` and the like); what never began because of it. */
 function failureOf(command: string, runs: readonly UnitRun[]): StepError | undefined {
@@ -199,7 +237,7 @@ function failureOf(command: string, runs: readonly UnitRun[]): StepError | undef
   const names = (units: readonly UnitRun[]) => units.map(({ unit }) => unit).join(', ');
   const rest = skipped.length === 0 ? [] : [`not begun (early exit): ${names(skipped)}`];
   if (first === undefined) return new StepError('unit-failed', rest.join('; '));
-  const why = failure('terraform', 1, first.cause ?? '');
+  const why = causeOf(first.cause);
   const words = [`${command} of unit ${first.unit}: ${why.message}`, ...(others.length === 0 ? [] : [`failed as well: ${names(others)}`]), ...rest];
   return new StepError(why.code === 'terraform-failed' ? 'unit-failed' : why.code, words.join('; '), why.hint === undefined ? {} : { hint: why.hint });
 }

@@ -68,7 +68,7 @@ export interface UnitOutputs {
 /**
  * Infrastructure in many units, by Terragrunt 0.90 or later: `run --all`, never the removed run-all. Throws StepError
  * `no-such-connection`, `no-such-plan`, `plan-changed`, `plan-stale`, `state-locked` (with the owner; never forced),
- * `unit-failed`, `terragrunt-failed`, `no-report`.
+ * `unit-failed`, `terragrunt-failed`, `no-report`. A lock that the very command took without hearing of it is no such error: see ownLock.
  */
 export interface TerragruntPort {
   /** Absolute folder of the code. */

@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { differingAttributes } from '../../../src/clients/terraform/attributes.js';
 import { inputVariables, toolEnvironment } from '../../../src/clients/terraform/environment.js';
 import { failure } from '../../../src/clients/terraform/errors.js';
-import { announcedLocks } from '../../../src/clients/terraform/locks.js';
+import { announcedLocks, ownLock } from '../../../src/clients/terraform/locks.js';
 import { readMessage } from '../../../src/clients/terraform/messages.js';
 import { planFacts } from '../../../src/clients/terraform/plan-facts.js';
 import { stateFacts, withSerial } from '../../../src/clients/terraform/state.js';
@@ -74,6 +74,23 @@ test('locks that a command announced and did not give back', async () => {
   writeFileSync(log, [`backend-s3: Attempting to lock remote state (S3 Native only)...: tf_backend.lock.id=${id(1)} tf_backend.lock.info=""`, `backend-s3: Unlocked remote state (S3 Native only): tf_backend.lock.id=${id(1)}`, `backend-s3: Attempting to lock remote state (DynamoDB only)...: tf_backend.lock.id=${id(2)} x`].join('\n'));
   expect(await announcedLocks(log)).toEqual([id(2)]);
   expect(await announcedLocks(join(folder, 'none'))).toEqual([]);
+});
+
+test('a command failed by its own lock only where it announced it, itself, and never heard that it had it', async () => {
+  const id = (n: number) => `0000000${n}-0000-0000-0000-000000000000`;
+  const log = join(folder, 'own-log');
+  const says = (what: string, n: number) => appendFileSync(log, `backend-s3: ${what} (S3 Native only): tf_backend.lock.id=${id(n)} x\n`);
+  const met = (n: number) => failure('terraform', 1, `Error acquiring the state lock\nLock Info:\n  ID:        ${id(n)}\n  Who:       us@here`);
+  const none = await ownLock(log);
+  expect(await none(met(1))).toBeUndefined();
+  says('Attempting to lock remote state', 1);
+  const own = await ownLock(log);
+  says('Attempting to lock remote state', 2);
+  says('Attempting to lock remote state', 3);
+  says('Locked remote state', 3);
+  // Of an earlier command; its own; one under which it has worked; somebody else's.
+  expect([await own(met(1)), await own(met(2)), await own(met(3)), await own(met(4))]).toEqual([undefined, id(2), undefined, undefined]);
+  expect(await own(failure('terraform', 1, `Error: no such thing\n  ID:        ${id(2)}`))).toBeUndefined();
 });
 
 test('progress and errors are read from the stream; values of outputs and what provisioners say are not', () => {
