@@ -3,29 +3,27 @@ import { join } from 'node:path';
 import { CreateSnapshotCommand, CreateTagsCommand, type EC2Client } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { ec2Error, startAwsProxy, type AwsProxy } from '../components/aws-proxy.js';
+import { startAws, type Aws } from '../components/aws.js';
+import { ec2Error } from '../components/aws-proxy.js';
 import { requireComponent } from '../components/index.js';
-import { motoComponent, startMoto, type Moto } from '../components/moto.js';
+import { motoComponent } from '../components/moto.js';
 import { account, drillTag, estate, inside, other, region, volumeIds } from '../clients/ec2/lib.js';
 import { begin, muster, removeFolders, root, runsIn, scratch } from './harness.js';
 
 const suite = await requireComponent(motoComponent);
 
 suite('a drill in an AWS account', () => {
-  let moto: Moto;
-  let proxy: AwsProxy;
+  let aws: Aws;
   let client: EC2Client;
   let folder: string;
   let made: Awaited<ReturnType<typeof estate>>;
   let before: string[];
   beforeAll(async () => {
-    moto = await startMoto();
-    proxy = await startAwsProxy(moto.endpoint);
-    client = other(moto);
+    aws = await startAws();
+    client = other(aws.moto);
   });
   beforeEach(async () => {
-    proxy.meddle(undefined);
-    await moto.reset();
+    await aws.reset();
     made = await estate(client, { env: 'drill', app: 'shop' });
     before = await volumeIds(client);
     folder = await scratch();
@@ -33,15 +31,14 @@ suite('a drill in an AWS account', () => {
     await environment();
   });
   afterAll(async () => {
-    await proxy?.stop();
-    await moto?.stop();
+    await aws?.stop();
     await removeFolders();
   });
 
   const environment = (more: { readonly with?: object; readonly role?: string } = {}) =>
     writeFile(join(folder, 'environment.yaml'), stringify({ apiVersion: 'muster/v1', kind: 'Environment', metadata: { name: 'account' }, connections: { aws: { kind: 'aws', role: more.role ?? 'target', provision: 'aws', with: { account, region, tag: drillTag, ...more.with } } }, boundary: { aws: [inside] }, runbooks: 'any' }));
   const edit = async (from: string, to: string) => writeFile(join(folder, 'runbook.yaml'), (await readFile(join(folder, 'runbook.yaml'), 'utf8')).replace(from, to));
-  const env = (more: Record<string, string> = {}) => ({ env: { ...moto.env, AWS_ENDPOINT_URL: proxy.endpoint, ...more } });
+  const env = (more: Record<string, string> = {}) => ({ env: { ...aws.env, ...more } });
   const documents = ['runbook.yaml', '--env', 'environment.yaml'];
   const run = (more: Record<string, string> = {}) => muster(folder, ['run', ...documents, '--evidence-dir', 'evidence'], env(more));
   const refused = async (ended: Awaited<ReturnType<typeof run>>, why: string | RegExp): Promise<void> => {
@@ -54,7 +51,7 @@ suite('a drill in an AWS account', () => {
   it('is tried again by the engine where AWS is busy, as often as the runbook says', async () => {
     await edit('zone: eu-central-1a } }', 'zone: eu-central-1a }, retry: { attempts: 3, delay: 100ms } }');
     let refusedCalls = 0;
-    proxy.meddle(({ action, form }) => (action === 'CreateVolume' && form.get('DryRun') !== 'true' && (refusedCalls += 1) < 3 ? ec2Error('RequestLimitExceeded', 'Request limit exceeded.', 503) : undefined));
+    aws.proxy.meddle(({ action, form }) => (action === 'CreateVolume' && form.get('DryRun') !== 'true' && (refusedCalls += 1) < 3 ? ec2Error('RequestLimitExceeded', 'Request limit exceeded.', 503) : undefined));
     const { code, stderr } = await run();
     expect(code, stderr).toBe(0);
     expect(refusedCalls).toBe(3);
@@ -87,11 +84,11 @@ suite('a drill in an AWS account', () => {
     live.child.kill('SIGKILL');
     await ended;
     const [run = ''] = runsIn(join(folder, 'state'));
-    const seen = proxy.seen.length;
+    const seen = aws.proxy.seen.length;
     const other = await muster(folder, ['cleanup', run], profile('production'));
     expect(other.code, other.stderr).not.toBe(0);
     expect(other.stderr.replaceAll(/\s+/g, ' ')).toContain('AWS_PROFILE was staging and is now production');
-    expect(proxy.seen.slice(seen)).toEqual([]);
+    expect(aws.proxy.seen.slice(seen)).toEqual([]);
     expect((await volumeIds(client)).length).toBe(before.length + 1);
     const own = await muster(folder, ['cleanup', run], profile('staging'));
     expect([0, 1], own.stderr).toContain(own.code);
@@ -114,7 +111,7 @@ suite('a drill in an AWS account', () => {
     expect(planned.stdout).toContain(made.snapshot);
     const newer = (await client.send(new CreateSnapshotCommand({ VolumeId: made.volume }))).SnapshotId ?? '';
     await client.send(new CreateTagsCommand({ Resources: [newer], Tags: [{ Key: 'app', Value: 'shop' }] }));
-    proxy.meddle(async ({ action }, answer) => {
+    aws.proxy.meddle(async ({ action }, answer) => {
       if (action !== 'DescribeSnapshots') return undefined;
       const { status, body } = await answer();
       const parts = body.split('<snapshotId>').map((part) => (part.startsWith(made.snapshot) ? part.replace(/<startTime>[^<]*/, '<startTime>2026-01-01T00:00:00.000Z') : part));
@@ -138,7 +135,7 @@ suite('a drill in an AWS account', () => {
 
   it('is refused where the newest snapshot is older than the runbook allows', async () => {
     await edit('tags: { app: shop } }', 'tags: { app: shop }, maxAge: 24h }');
-    proxy.meddle(async ({ action }, answer) => {
+    aws.proxy.meddle(async ({ action }, answer) => {
       if (action !== 'DescribeSnapshots') return undefined;
       const { status, body } = await answer();
       return { status, body: body.replaceAll(/<startTime>[^<]*/g, '<startTime>2026-01-01T00:00:00.000Z') };

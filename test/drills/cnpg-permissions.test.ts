@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Environment } from '../../src/engine/documents.js';
 import { requireOwnKubernetes } from '../components/kubernetes/index.js';
 import { openStage, type Stage } from './cnpg.js';
-import { drill, muster, removeFolders, run, scratch } from './harness.js';
-import { failedChecks, naming, printedRoles, serviceAccount, withOneLess, type Account, type Role } from './rights.js';
+import { drill, removeFolders, run } from './harness.js';
+import { failedChecks, naming, printed, printedRoles, serviceAccount, withOneLess, type Account, type Role } from './rights.js';
 
 const describe = await requireOwnKubernetes('users with few rights are made, and a stand-in is the operator of CloudNativePG');
 
@@ -30,17 +30,9 @@ describe('under exactly the roles that are printed for it', () => {
     if (runbook === 'cnpg-failover') delete environment.connections['copy'];
   };
 
-  async function command(name: string, runbook: string, watched: boolean, ...more: string[]): Promise<string> {
-    const folder = await scratch();
-    const [file, environment] = (await stage.drill(runbook, { environment: asDrill(runbook), watched: watched && 'audited' }).documents?.(folder)) ?? ['', ''];
-    const { code, stdout, stderr } = await muster(folder, [name, file, '--env', environment, '--set', `cluster=${stage.cnpg.cluster}`, ...more]);
-    expect(code, stderr).toBe(0);
-    return stdout;
-  }
-
-  const roles = async (runbook: string, watched = false): Promise<Role[]> => printedRoles(await command('permissions', runbook, watched, '--only', 'k8s'));
-  const failed = async (runbook: string, watched = false): Promise<string> => failedChecks(await command('plan', runbook, watched, '--format', 'json'));
-  const setOf = (runbook: string) => (runbook === 'cnpg-failover' ? {} : { rows: 2000 });
+  const given = (runbook: string, watched = false) => stage.drill(runbook, { environment: asDrill(runbook), watched: watched && 'audited', set: runbook === 'cnpg-failover' ? {} : { rows: 2000 } });
+  const roles = async (runbook: string, watched?: boolean): Promise<Role[]> => printedRoles(await printed('permissions', given(runbook, watched), '--only', 'k8s'));
+  const failed = async (runbook: string, watched?: boolean): Promise<string> => failedChecks(await printed('plan', given(runbook, watched), '--format', 'json'));
   const objects = async () => {
     const { namespace } = stage.cnpg;
     const lists = await Promise.all([`/apis/postgresql.cnpg.io/v1/namespaces/${namespace}/clusters`, `/apis/postgresql.cnpg.io/v1/namespaces/${namespace}/backups`, `/api/v1/namespaces/${namespace}/pods`].map((path) => stage.kubernetes.request('GET', path)));
@@ -54,7 +46,7 @@ describe('under exactly the roles that are printed for it', () => {
     await account.grant(all);
     await expect.poll(() => failed(runbook, watched), { timeout: 30_000 }).toBe('');
     const since = new Date();
-    const drilled = await drill(stage.drill(runbook, { watched: watched && 'audited', environment: asDrill(runbook), set: setOf(runbook) }));
+    const drilled = await drill(given(runbook, watched));
     expect(drilled.codes).toEqual([]);
     expect(account.unused(all, since)).toEqual([]);
   });
@@ -70,7 +62,7 @@ describe('under exactly the roles that are printed for it', () => {
     const before = await objects();
     const without = withOneLess(await roles(runbook)).find(({ missing }) => missing.resources.includes(runbook === 'cnpg-failover' ? 'pods' : 'backups'));
     await account.grant(without?.rest ?? []);
-    const drilled = await run(stage.drill(runbook, { environment: asDrill(runbook), set: setOf(runbook) }));
+    const drilled = await run(given(runbook));
     expect(drilled.code, drilled.stderr).toBe(3);
     expect(drilled.stderr).toMatch(runbook === 'cnpg-failover' ? /right to delete pods in / : /right to \w+ backups\.postgresql\.cnpg\.io in /);
     expect(drilled.bundle).toBeNull();

@@ -1,16 +1,9 @@
-import { join } from 'node:path';
-import type { EC2Client } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { startAttacher, type Attacher } from '../components/attacher.js';
-import { startAwsProxy, type AwsProxy } from '../components/aws-proxy.js';
 import { actionsOf, allow, iamUser, judgedBy, withOneActionLess, type Credentials, type Policy } from '../components/iam.js';
-import { requireOwnKubernetes, startKubernetes, type Cluster } from '../components/kubernetes/index.js';
-import { motoComponent, startMoto, type Moto } from '../components/moto.js';
-import { startVolumeService, type VolumeService } from '../components/volume-service.js';
-import { account as place, inside, other, region, volumeIds } from '../clients/ec2/lib.js';
-import { behind, handleOf, place as placed, type Place } from '../steps/pv/rig.js';
-import { swapDocuments, swapDrill } from './ebs-rig.js';
-import { judge, muster, removeFolders, runsIn, scratch } from './harness.js';
+import { requireOwnKubernetes } from '../components/kubernetes/index.js';
+import { motoComponent } from '../components/moto.js';
+import { account as place, inside, region } from '../clients/ec2/lib.js';
+import { startSwapStage, type SwapDrill, type SwapPlace, type SwapStage } from './ebs-rig.js';
 import { failedChecks, naming, printedRoles, serviceAccount, withOneLess, type Account, type Role } from './rights.js';
 
 vi.setConfig({ testTimeout: 480_000, hookTimeout: 240_000 });
@@ -26,79 +19,52 @@ const sometimes: Readonly<Record<string, string>> = {
  * actions, components/iam.ts its resources and conditions.
  */
 suite('a volume is swapped under exactly the rights that `muster permissions` prints', () => {
-  let cluster: Cluster;
-  let moto: Moto;
-  let proxy: AwsProxy;
-  let attacher: Attacher;
-  let admin: EC2Client;
-  let at: Place;
-  let service: VolumeService;
-  let folder: string;
+  let stage: SwapStage;
+  let at: SwapPlace;
   let account: Account;
-  let user: Credentials;
+  let watched = false;
+  let user: Credentials | undefined;
   let roles: Role[];
   let policy: Policy;
 
   beforeAll(async () => {
-    [cluster, moto] = await Promise.all([startKubernetes(), startMoto()]);
-    const credentials = await iamUser(moto, 'admin', ['*']);
-    admin = other(moto, credentials);
-    attacher = await startAttacher(cluster, { endpoint: moto.endpoint, credentials });
-    proxy = await startAwsProxy(moto.endpoint);
-    at = await placed(cluster, admin, `ebs-rights-${process.pid}`, { kind: 'StatefulSet', policy: 'Delete' });
-    service = await startVolumeService(cluster, admin, at);
-    service.holds.set(at.original, 'orders: 4712 (now)').set(at.snapshot, 'orders: 4711 (at the snapshot)');
+    stage = await startSwapStage('ebs-rights');
+    at = await stage.place();
+    const { cluster, aws } = stage;
     if (cluster.own === null) throw new Error('not a cluster of ours');
     account = await serviceAccount(cluster, cluster.own, at.namespace);
-    folder = await scratch();
-    await documents();
-    user = await iamUser(moto, 'drill', actionsOf(policy));
-    await moto.enforce(true);
+    await ask();
+    user = await iamUser(aws.moto, 'drill', actionsOf(policy));
+    await aws.moto.enforce(true);
   });
-  afterAll(async () => {
-    await service?.stop();
-    await attacher?.stop();
-    await proxy?.stop();
-    await cluster?.stop();
-    await moto?.stop();
-    await removeFolders();
-  });
+  afterAll(() => stage?.stop());
 
-  const command = (name: string, ...more: readonly string[]) => muster(folder, [name, ...swapDrill, '--set', `name=${at.name}`, '--set', `claim=${at.claim}`, ...more], { env: { ...moto.env, AWS_ENDPOINT_URL: proxy.endpoint, AWS_ACCESS_KEY_ID: user?.accessKeyId ?? 'nobody', AWS_SECRET_ACCESS_KEY: user?.secretAccessKey ?? 'n0b0dy-at-all' } });
-  async function printed(name: string, ...more: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await command(name, ...more);
-    expect(code, stderr).toBe(0);
-    return stdout;
+  const given = (): SwapDrill => ({ kubeconfig: account.kubeconfig, watched: watched && 'audited', env: { AWS_ACCESS_KEY_ID: user?.accessKeyId ?? 'nobody', AWS_SECRET_ACCESS_KEY: user?.secretAccessKey ?? 'n0b0dy-at-all' } });
+  /** What drills need from now on. A watcher may list and watch everything: without it the steps' own rights show. */
+  async function ask(how = false): Promise<void> {
+    watched = how;
+    roles = printedRoles(await at.printed('permissions', given(), '--only', 'cluster'));
+    policy = JSON.parse(await at.printed('permissions', given(), '--only', 'aws')) as Policy;
   }
-  /** Writes them, and asks what they need. A watcher may list and watch everything: without it the steps' own rights show. */
-  async function documents(watched = false): Promise<void> {
-    await swapDocuments(folder, cluster, at, service, { kubeconfig: account.kubeconfig, watched: watched && 'audited' });
-    roles = printedRoles(await printed('permissions', '--only', 'cluster'));
-    policy = JSON.parse(await printed('permissions', '--only', 'aws')) as Policy;
-  }
-  const failed = async (): Promise<string> => failedChecks(await printed('plan', '--format', 'json'));
-  const run = () => command('run', '--evidence-dir', join(folder, 'evidence'));
+  const failed = async (): Promise<string> => failedChecks(await at.printed('plan', given(), '--format', 'json'));
   /** Gives the user this policy and no other. */
-  const give = async (given: Policy, used?: Set<string>): Promise<void> => {
+  const give = async (granted: Policy, used?: Set<string>): Promise<void> => {
+    const { moto, proxy } = stage.aws;
     await moto.enforce(false);
-    await allow(moto, 'drill', actionsOf(given));
+    await allow(moto, 'drill', actionsOf(granted));
     await moto.enforce(true);
-    proxy.meddle(judgedBy(given, { account: place, region }, admin, used));
+    proxy.meddle(judgedBy(granted, { account: place, region }, stage.ec2, used));
   };
 
   it.each(['unwatched', 'watched'])('%s, passes, and uses each of them', async (how) => {
-    await documents(how === 'watched');
-    const [used, since, before] = [new Set<string>(), new Date(), await volumeIds(admin)];
+    await ask(how === 'watched');
+    const [used, since] = [new Set<string>(), new Date()];
     await account.grant(roles);
     await give(policy, used);
     await expect.poll(failed, { timeout: 30_000 }).toBe('');
-    const ended = await run();
-    const runId = /\d{8}T\d{6}Z-ebs-volume-swap-[0-9a-f]{6}/.exec(ended.stderr + ended.stdout)?.[0] ?? null;
-    const evidenceDir = join(folder, 'evidence');
-    const judged = await judge({ ...ended, runId, folder, state: join(folder, 'state'), evidenceDir, bundle: runId === null ? null : join(evidenceDir, runId) });
+    const judged = await at.drill(given());
     expect(judged.drill.reasons).toEqual([]);
     expect(judged.code).toBe(0);
-    expect(await volumeIds(admin)).toEqual(before);
     expect(account.unused(roles, since).filter((right) => sometimes[right] === undefined)).toEqual([]);
     expect(policy.Statement.flatMap(({ Sid, Action }) => Action.map((action) => `${Sid} ${action}`)).filter((grant) => !used.has(grant))).toEqual([]);
   });
@@ -122,18 +88,15 @@ suite('a volume is swapped under exactly the rights that `muster permissions` pr
   it.each(['ec2:CreateVolume', 'ec2:DeleteVolume'])('is refused without %s, and touches nothing', async (action) => {
     await account.grant(roles);
     await give({ Statement: policy.Statement.map((statement) => ({ ...statement, Action: statement.Action.filter((each) => each !== action) })) });
-    const before = await volumeIds(admin);
-    const { code, stderr } = await run();
+    const { code, stderr, state } = await at.run(given());
     expect({ code, named: stderr.includes(`${action} is denied`) }, stderr).toEqual({ code: 3, named: true });
-    expect(await volumeIds(admin)).toEqual(before);
-    expect(handleOf(await behind(cluster, at))).toBe(at.original);
-    expect(runsIn(join(folder, 'state'))).toEqual([]);
+    await at.expectAsBefore(state);
   });
 
   it('is refused where the policy is for volumes with another tag', async () => {
     const [mine, theirs] = [JSON.stringify(inside.tag.value), '"production"'];
     await give({ Statement: policy.Statement.map((statement) => ({ ...statement, Condition: JSON.parse(JSON.stringify(statement.Condition).replaceAll(mine, theirs)) as typeof statement.Condition })) });
-    const { code, stderr } = await run();
+    const { code, stderr } = await at.run(given());
     expect(code, stderr).toBe(3);
     expect(stderr).toMatch(/ec2:CreateVolume is denied/);
   });

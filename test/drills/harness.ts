@@ -207,6 +207,11 @@ async function documents(folder: string, { on = 'sandbox', runbook: editRunbook,
   if (watched !== true) delete environment.watch;
   editRunbook?.(runbook);
   editEnvironment?.(environment);
+  return writeDocuments(folder, runbook, environment);
+}
+
+/** Where the runbook says `{{ state }}`, it gets the state directory of what runs in `folder`. */
+export async function writeDocuments(folder: string, runbook: Runbook, environment: Environment): Promise<[runbook: string, environment: string]> {
   const files: [string, string] = [join(folder, 'runbook.yaml'), join(folder, 'environment.yaml')];
   await writeFile(files[0], stringify(runbook, { aliasDuplicateObjects: false }).replaceAll('{{ state }}', join(folder, 'state')));
   await writeFile(files[1], stringify(environment, { aliasDuplicateObjects: false }));

@@ -1,15 +1,15 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
 import { startIngress, type Ingress } from '../components/kubernetes/ingress.js';
 import type { Cluster } from '../components/kubernetes/index.js';
 import { markedObjects } from '../components/kubernetes/marked.js';
 import { deployment, disruptionBudget, service } from '../components/kubernetes/objects.js';
 import { until } from '../components/kubernetes/programs.js';
 import type { Environment, Runbook } from '../../src/engine/documents.js';
-import { drill, muster, root, run, scratch, type Drilled, type DrillOptions, type Judged } from './harness.js';
-import { failedChecks, printedRoles, type Role } from './rights.js';
+import { drill, root, run, writeDocuments, type Drilled, type DrillOptions, type Judged } from './harness.js';
+import { failedChecks, printed, printedRoles, type Role } from './rights.js';
 
 /** A service of a namespace of its own: the Deployment `web` with a budget, and the stand-in ingress that leads to it. */
 export interface Shop {
@@ -73,22 +73,9 @@ export async function startShop(cluster: Cluster, namespace: string, { replicas 
       };
       editRunbook?.(steps);
       editEnvironment?.(environment);
-      const files: [string, string] = [join(folder, 'runbook.yaml'), join(folder, 'environment.yaml')];
-      await writeFile(files[0], stringify(steps, { aliasDuplicateObjects: false }));
-      await writeFile(files[1], stringify(environment, { aliasDuplicateObjects: false }));
-      return files;
+      return writeDocuments(folder, steps, environment);
     },
   });
-  /** Another command than `run`, on the same documents. */
-  const command = async (name: string, runbook: string, given: ShopDrill, ...more: readonly string[]): Promise<string> => {
-    const { documents, set = {} } = options(runbook, given);
-    const folder = await scratch();
-    const [steps = '', environment = ''] = (await documents?.(folder)) ?? [];
-    const values = Object.entries(set).flatMap(([input, value]) => ['--set', `${input}=${value}`]);
-    const { code, stdout, stderr } = await muster(folder, [name, steps, '--env', environment, ...values, ...more]);
-    if (code !== 0) throw new Error(stderr);
-    return stdout;
-  };
   return {
     namespace,
     replicas,
@@ -108,8 +95,8 @@ export async function startShop(cluster: Cluster, namespace: string, { replicas 
       return judged;
     },
     run: (runbook, given = {}) => run(options(runbook, given)),
-    rights: async (runbook, given = {}) => printedRoles(await command('permissions', runbook, given, '--only', 'cluster')),
-    failed: async (runbook, given = {}) => failedChecks(await command('plan', runbook, given, '--format', 'json')),
+    rights: async (runbook, given = {}) => printedRoles(await printed('permissions', options(runbook, given), '--only', 'cluster')),
+    failed: async (runbook, given = {}) => failedChecks(await printed('plan', options(runbook, given), '--format', 'json')),
     async stop() {
       await ingress.stop();
       await request('DELETE', `/api/v1/namespaces/${namespace}`);

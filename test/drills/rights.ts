@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import type { Plan } from '../../src/engine/plan-document.js';
 import type { Cluster, KubernetesObject, OwnCluster } from '../components/kubernetes/index.js';
+import { muster, scratch, type DrillOptions } from './harness.js';
 
 export interface Rule {
   readonly apiGroups: readonly string[];
@@ -26,6 +27,16 @@ export function withOneLess(roles: readonly Role[]): { readonly missing: Rule; r
 export function naming({ verbs, resources }: Rule): RegExp {
   const kinds = resources.map((resource) => resource.split('/')[0]).join('|').replaceAll('*', '\\S+');
   return new RegExp(`(${verbs.join('|')}) .*(${kinds})`);
+}
+
+/** What another command than `run` prints for such a drill; throws what it says where it fails. */
+export async function printed(command: string, { documents, set = {}, ...how }: DrillOptions, ...more: readonly string[]): Promise<string> {
+  const folder = await scratch();
+  const [runbook = '', environment = ''] = (await documents?.(folder)) ?? [];
+  const values = Object.entries(set).flatMap(([input, value]) => ['--set', `${input}=${value}`]);
+  const { code, stdout, stderr } = await muster(folder, [command, runbook, '--env', environment, ...values, ...more], how);
+  if (code !== 0) throw new Error(stderr);
+  return stdout;
 }
 
 /** What preflight found wrong, in what `muster plan --format json` prints: a line for each check. */

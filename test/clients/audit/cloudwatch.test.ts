@@ -2,10 +2,11 @@ import { CloudWatchLogsClient, CreateLogGroupCommand, CreateLogStreamCommand, Pu
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { auditPort } from '../../../src/clients/audit/adapter.js';
 import type { AuditSource } from '../../../src/clients/audit/port.js';
-import { startAwsProxy, type AwsAnswer, type AwsProxy } from '../../components/aws-proxy.js';
+import { startAws, type Aws } from '../../components/aws.js';
+import { startAwsProxy, type AwsAnswer } from '../../components/aws-proxy.js';
 import { iamUser, type Credentials } from '../../components/iam.js';
 import { requireComponent } from '../../components/index.js';
-import { motoComponent, startMoto, type Moto } from '../../components/moto.js';
+import { motoComponent } from '../../components/moto.js';
 import { region, rig, withEnv } from '../ec2/lib.js';
 import { auditEvent, hearing } from './lib.js';
 
@@ -17,33 +18,28 @@ const action = 'Logs_20140328.FilterLogEvents';
 const json = (status: number, body: unknown): AwsAnswer => ({ status, body: JSON.stringify(body), type: 'application/x-amz-json-1.1' });
 
 suite('the audit log that EKS copies to CloudWatch', () => {
-  let moto: Moto;
-  let proxy: AwsProxy;
+  let aws: Aws;
   let logs: CloudWatchLogsClient;
   const asked: Record<string, unknown>[] = [];
 
   beforeAll(async () => {
-    moto = await startMoto();
-    proxy = await startAwsProxy(moto.endpoint);
-    logs = new CloudWatchLogsClient({ region, endpoint: moto.endpoint, credentials: { accessKeyId: 'other', secretAccessKey: 'other' } });
+    aws = await startAws();
+    logs = new CloudWatchLogsClient({ region, endpoint: aws.moto.endpoint, credentials: { accessKeyId: 'other', secretAccessKey: 'other' } });
   });
   afterAll(async () => {
     logs?.destroy();
-    await proxy?.stop();
-    await moto?.stop();
+    await aws?.stop();
   });
   beforeEach(async () => {
-    await moto.reset();
-    proxy.meddle(undefined);
+    await aws.reset();
     asked.length = 0;
     await logs.send(new CreateLogGroupCommand({ logGroupName: group }));
     for (const logStreamName of [stream, 'authenticator-0123']) await logs.send(new CreateLogStreamCommand({ logGroupName: group, logStreamName }));
   });
 
   const put = (logStreamName: string, messages: readonly string[], timestamp = Date.now()) => logs.send(new PutLogEventsCommand({ logGroupName: group, logStreamName, logEvents: messages.map((message) => ({ timestamp, message })) }));
-  const through = () => ({ ...moto.env, AWS_ENDPOINT_URL: proxy.endpoint });
   /** As a run reads it. */
-  const reading = (work: (source: AuditSource) => Promise<void>, env: Record<string, string> = through(), name = group) =>
+  const reading = (work: (source: AuditSource) => Promise<void>, env: Readonly<Record<string, string>> = aws.env, name = group) =>
     withEnv(env, async () => {
       const { scope, world, shared } = await rig();
       await work(auditPort(scope, world, shared, { add: () => undefined }).source({ cloudwatch: { connection: 'aws', group: name } }, { namespaces: ['shop'], resources: ['nodes'] }));
@@ -51,7 +47,7 @@ suite('the audit log that EKS copies to CloudWatch', () => {
   /** Answers of `instead` in order, then those of moto. */
   const answering = (...instead: readonly AwsAnswer[]) => {
     const left = [...instead];
-    proxy.meddle(({ target, body }) => {
+    aws.proxy.meddle(({ target, body }) => {
       if (target !== action) return undefined;
       asked.push(JSON.parse(body) as Record<string, unknown>);
       return left.shift();
@@ -95,13 +91,13 @@ suite('the audit log that EKS copies to CloudWatch', () => {
       async (source) => {
         await expect(source.check()).rejects.toMatchObject({ code: 'audit-unreadable', message: 'the log group /aws/eks/none/cluster is not there', hint: expect.stringContaining('`audit`') });
       },
-      through(),
+      aws.env,
       '/aws/eks/none/cluster',
     );
   });
 
   it('may not be read without the right that is then named', async () => {
-    const saying = await startAwsProxy(moto.endpoint);
+    const saying = await startAwsProxy(aws.moto.endpoint);
     // moto decides, and says it in XML, which CloudWatch does not.
     saying.meddle(async ({ target }, answer) => {
       if (target !== action) return undefined;
@@ -109,13 +105,13 @@ suite('the audit log that EKS copies to CloudWatch', () => {
       return status === 403 ? json(400, { __type: 'AccessDeniedException', Message: 'User is not authorized to perform: logs:FilterLogEvents' }) : json(status, JSON.parse(body));
     });
     try {
-      const [without, may] = [await iamUser(moto, 'without', ['ec2:DescribeVolumes', 'sts:GetCallerIdentity']), await iamUser(moto, 'may', ['logs:FilterLogEvents', 'sts:GetCallerIdentity'])];
-      await moto.enforce(true);
-      const as = ({ accessKeyId, secretAccessKey }: Credentials) => ({ ...moto.env, AWS_ENDPOINT_URL: saying.endpoint, AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey });
+      const [without, may] = [await iamUser(aws.moto, 'without', ['ec2:DescribeVolumes', 'sts:GetCallerIdentity']), await iamUser(aws.moto, 'may', ['logs:FilterLogEvents', 'sts:GetCallerIdentity'])];
+      await aws.moto.enforce(true);
+      const as = ({ accessKeyId, secretAccessKey }: Credentials) => ({ ...aws.env, AWS_ENDPOINT_URL: saying.endpoint, AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey });
       await reading(async (source) => expect(source.check()).resolves.toBe(`the log group ${group} can be read`), as(may));
       await reading(async (source) => expect(source.check()).rejects.toMatchObject({ code: 'aws-denied', message: expect.stringMatching(/^logs:FilterLogEvents is denied to arn:aws:iam::123456789012:user\/without/) }), as(without));
     } finally {
-      await moto.enforce(false);
+      await aws.moto.enforce(false);
       await saying.stop();
     }
   });

@@ -1,10 +1,12 @@
 import { CreateSnapshotCommand, CreateTagsCommand, CreateVolumeCommand, type EC2Client } from '@aws-sdk/client-ec2';
-import type { Attacher } from '../../components/attacher.js';
+import { startAttacher, type Attacher } from '../../components/attacher.js';
+import { startAws, type Aws } from '../../components/aws.js';
+import { iamUser } from '../../components/iam.js';
 import { worldOf } from '../../components/kubernetes/connection.js';
-import type { Cluster, KubernetesObject } from '../../components/kubernetes/index.js';
+import { startKubernetes, type Cluster, type KubernetesObject } from '../../components/kubernetes/index.js';
 import { deployment, ebsVolume } from '../../components/kubernetes/objects.js';
 import { until } from '../../components/kubernetes/programs.js';
-import { account, drillTag, inside, region, zone } from '../../clients/ec2/lib.js';
+import { account, drillTag, inside, other, region, zone } from '../../clients/ec2/lib.js';
 import { scopeFor } from '../../clients/lib/scope.js';
 import { provisioner } from '../../../src/clients/provision/aws.js';
 import { createGuard } from '../../../src/engine/guard.js';
@@ -27,6 +29,56 @@ export interface Place {
   readonly volumeName: string;
 }
 
+/** A cluster and AWS, the stand-in that attaches the volumes of one to the nodes of the other, and one workload at a time. */
+export interface Stage {
+  readonly cluster: Cluster;
+  readonly aws: Aws;
+  readonly attacher: Attacher;
+  /** AWS as an administrator sees it, whom IAM knows too. */
+  readonly ec2: EC2Client;
+  /** Sets a workload in a namespace of its own. The one before is gone then, and what a test changed of AWS and the attacher is as it was. */
+  place(options?: PlaceOptions): Promise<Place>;
+  /** Whatever stands there goes with the cluster. */
+  stop(): Promise<void>;
+}
+
+/** `name`: the namespaces begin with it. */
+export async function startStage(name: string): Promise<Stage> {
+  const [cluster, aws] = await Promise.all([startKubernetes(), startAws()]);
+  const stop = async (): Promise<void> => {
+    await aws.stop();
+    await cluster.stop();
+  };
+  try {
+    const credentials = await iamUser(aws.moto, 'admin', ['*']);
+    const ec2 = other(aws.moto, credentials);
+    const attacher = await startAttacher(cluster, { endpoint: aws.moto.endpoint, credentials });
+    let places = 0;
+    let current: Place | undefined;
+    return {
+      cluster,
+      aws,
+      attacher,
+      ec2,
+      async place(options) {
+        aws.proxy.meddle(undefined);
+        attacher.detaching = 'works';
+        const before = current;
+        current = undefined;
+        [current] = await Promise.all([place(cluster, ec2, `${name}-${process.pid}-${(places += 1)}`, options), before === undefined ? undefined : clear(cluster, before)]);
+        return current;
+      },
+      async stop() {
+        await attacher.stop();
+        await stop();
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
 export const soon = { timeout: 180_000, interval: 200 };
 
 export interface PlaceOptions {
@@ -35,7 +87,7 @@ export interface PlaceOptions {
   readonly replacementZone?: string;
 }
 
-export async function place(cluster: Cluster, ec2: EC2Client, namespace: string, { kind = 'Deployment', policy = 'Retain', replacementZone = zone }: PlaceOptions = {}): Promise<Place> {
+async function place(cluster: Cluster, ec2: EC2Client, namespace: string, { kind = 'Deployment', policy = 'Retain', replacementZone = zone }: PlaceOptions = {}): Promise<Place> {
   const name = 'db';
   const claim = kind === 'Deployment' ? 'data' : `data-${name}-0`;
   const made = async (more: object): Promise<string> => (await ec2.send(new CreateVolumeCommand({ AvailabilityZone: zone, Size: 1, TagSpecifications: [{ ResourceType: 'volume', Tags }], ...more }))).VolumeId ?? '';
@@ -92,15 +144,10 @@ export async function contextOn(cluster: Cluster, { namespace }: Place, signal?:
 const volumesOf = async (cluster: Cluster, { namespace }: Place): Promise<string[]> =>
   ((await cluster.request('GET', '/api/v1/persistentvolumes')).items ?? []).filter(({ spec }) => (spec?.['claimRef'] as { namespace?: string } | undefined)?.namespace === namespace).map(({ metadata }) => metadata.name);
 
-/** Deletes what the test made, so that no later one waits for it. */
-export async function clear(cluster: Cluster, attacher: Attacher, at: Place): Promise<void> {
-  attacher.detaching = 'works';
+/** Resolves when nothing of it is attached any more, so that who watches the cluster does not see it go: its volumes stay until then. */
+async function clear(cluster: Cluster, at: Place): Promise<void> {
   const volumes = await volumesOf(cluster, at);
   await cluster.request('DELETE', `/api/v1/namespaces/${at.namespace}`);
   for (const name of volumes) await cluster.request('DELETE', `/api/v1/persistentvolumes/${name}`).catch(() => undefined);
-}
-
-/** Resolves when nothing of it is attached any more, so that who watches the cluster does not see it go: its volumes stay until then. */
-export async function cleared(cluster: Cluster, at: Place): Promise<void> {
   await until('the volumes to go', async () => (await volumesOf(cluster, at)).length === 0, []);
 }
