@@ -39,10 +39,9 @@ describe('the watcher of infrastructure on many units', () => {
       },
     }));
     expect(judged.of('watch.observed').filter(({ data }) => data.ours).length).toBeGreaterThan(0);
-    const [file, state, ...others] = judged.of('watch.observed').filter(({ data }) => !data.ours).map(({ data }) => `${data.object}: ${data.change}`);
-    expect(file).toBe('stack: file by-hand.hcl: added during the drill');
-    expect(state).toMatch(/^stack: state estate\/network\/terraform\.tfstate: serial \d+ written$/);
-    expect(others).toEqual([]);
+    // A look takes long on a busy machine: it may have seen the folder before the file was there, and the state after it was written.
+    const byHand = judged.of('watch.observed').filter(({ data }) => !data.ours).map(({ data }) => `${data.object}: ${data.change}`);
+    expect(byHand.toSorted()).toEqual(['stack: file by-hand.hcl: added during the drill', expect.stringMatching(/^stack: state estate\/network\/terraform\.tfstate: serial \d+ written$/)]);
   });
 });
 

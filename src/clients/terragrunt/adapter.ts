@@ -99,10 +99,6 @@ export function terragruntPort(scope: Scope, world: World, shared: TerragruntSha
     return { exitCode, runs: readReport(text), stderr };
   };
 
-  /** One command in the folder of one unit, in a working copy of its own: a watcher may look while a step plans. */
-  const inUnit = (connection: string, unit: string, command: readonly string[], effect: Effect, env: Env, signal: AbortSignal): Promise<ToolResult> =>
-    run(connection, ['run', ...common(workOf(connection), 'reading'), '--', ...command], { effect, env, cwd: unit }, signal);
-
   /** The same; a unit that failed by a lock of its own is run once more, without that lock, and so is what waited for it. */
   const runTwice = async (connection: string, queue: Queue, signal: AbortSignal): Promise<Ran> => {
     const own = await ownLock(logFile(workOf(connection).work, queue.how.mark));
@@ -123,6 +119,10 @@ export function terragruntPort(scope: Scope, world: World, shared: TerragruntSha
     const second = await runOnce(connection, { ...queue, units: [...again, ...waiting] }, signal);
     return { ...second, runs: first.runs.map((run) => later(run, second.runs)) };
   };
+
+  /** One command in the folder of one unit, in a working copy of its own: a watcher may look while a step plans. */
+  const inUnit = (connection: string, unit: string, command: readonly string[], effect: Effect, env: Env, signal: AbortSignal): Promise<ToolResult> =>
+    run(connection, ['run', ...common(workOf(connection), 'reading'), '--', ...command], { effect, env, cwd: unit }, signal);
 
   const runAll = (connection: string, queue: Queue, signal: AbortSignal): Promise<Ran> => noted(shared, queue.how.mark, runTwice(connection, queue, signal));
 
