@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../engine/errors.js';
 import { loadEnvironment } from '../engine/load.js';
+import { toolVersion } from '../engine/package-root.js';
 import { environmentOf, planDigest } from '../engine/plan.js';
 import type { ObservedCheck, Plan } from '../engine/plan-document.js';
 import { Redactor } from '../engine/redact.js';
@@ -15,7 +16,6 @@ import { storeChecks } from './evidence-store.js';
 import type { CommandIo } from './io.js';
 import { addKnownSecrets } from './known-secrets.js';
 import { look } from './observe.js';
-import { toolVersion } from './prepare.js';
 import { registry } from './registry.generated.js';
 import { stateDir } from './state.js';
 

@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Environment, Runbook } from '../engine/documents.js';
 import { DocumentError, RefusedError } from '../engine/errors.js';
 import { checkAgainst, loadEnvironment, loadRunbook, type Loaded } from '../engine/load.js';
-import { packageRoot } from '../engine/package-root.js';
+import { toolVersion } from '../engine/package-root.js';
 import { buildPlan } from '../engine/plan.js';
 import { Redactor } from '../engine/redact.js';
 import { resolveInputs, type ResolvedInputs } from '../engine/plan/inputs.js';
+import type { PlanRequest } from '../engine/plan/request.js';
 import type { Plan } from '../engine/plan-document.js';
 import type { Scope } from '../engine/scope.js';
 import { LiveWorld } from '../engine/world.js';
@@ -17,10 +16,8 @@ import type { CommandIo } from './io.js';
 import { addKnownSecrets } from './known-secrets.js';
 import { registry } from './registry.generated.js';
 
-export interface Prepared {
-  readonly runbook: Loaded<Runbook>;
-  readonly environment: Loaded<Environment>;
-  readonly inputs: ResolvedInputs;
+/** What was planned, and its plan. */
+export interface Prepared extends Pick<PlanRequest, 'runbook' | 'environment' | 'inputs'> {
   readonly plan: Plan;
   /** What must not show anywhere; adapters add what they find out. */
   readonly secrets: Redactor;
@@ -66,10 +63,6 @@ export function secretsOf(inputs: ResolvedInputs, environment: Environment, io: 
 function refuseSecretsIn(documents: readonly Loaded<unknown>[], secrets: Redactor): void {
   const telling = documents.filter(({ text }) => secrets.holdsSecret(text) || secrets.holdsSecret(text.split('\n')));
   if (telling.length > 0) throw new RefusedError(`a secret stands in ${telling.map(({ path }) => path).join(' and ')}`, ['The value of a sensitive input, or of a credential such as PGPASSWORD, is written there; the document would show it in every bundle.']);
-}
-
-export function toolVersion(): string {
-  return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
 }
 
 /** A plan reaches nothing: whatever a definition asks for is refused. */

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { catalog } from '../engine/catalog.js';
+import { catalog, type CatalogEntry } from '../engine/catalog.js';
 import { didYouMean } from '../engine/load/nearest.js';
 import { packageRoot } from '../engine/package-root.js';
-import type { CatalogEntry } from '../engine/catalog.js';
 import type { CommandIo } from './io.js';
 
 /** `muster steps`: 0, or 2 when there is no such type. */

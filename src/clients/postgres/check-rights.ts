@@ -20,12 +20,12 @@ interface Held {
 }
 
 /**
- * Asks the server's catalogs whether the session's role has these rights, in one statement; changes nothing. The results stand
- * in the order of the rights. `makes`: objects that the run has yet to make.
+ * Asks the server's catalogs whether the session's role has these rights, in one statement; changes nothing. Resolves to
+ * what holds of each of `rights`. `makes`: objects that the run has yet to make.
  */
-export async function checkRights(session: PostgresSession, rights: readonly SqlRight[], who: RightsOf, makes: readonly string[]): Promise<Result[]> {
+export async function checkRights(session: PostgresSession, rights: readonly SqlRight[], who: RightsOf, makes: readonly string[]): Promise<ReadonlyMap<SqlRight, Result>> {
   const found = await heldOf(session, rights, who);
-  return rights.map((right, at) => judged(right, found.get(at), who, makes));
+  return new Map(rights.map((right, at) => [right, judged(right, found.get(at), who, makes)]));
 }
 
 function judged(right: SqlRight, found: Held | undefined, who: RightsOf, makes: readonly string[]): Result {
@@ -106,8 +106,8 @@ async function heldOf(session: PostgresSession, rights: readonly SqlRight[], who
     const { on: kind, name } = right;
     if (kind === 'function') return [{ at, kind, name: bare(name), earlier: namesBefore15[bare(name)] }];
     const privileges = 'privileges' in right ? right.privileges.map((privilege) => (privilege === 'LOCK' ? lockWith(who) : privilege)) : [];
-    const [schema, table] = name.split('.');
-    return [kind !== 'schema' && kind !== 'role' && table !== undefined ? { at, kind, name: table, schema, privileges } : { at, kind, name, privileges }];
+    const [schema, table, more] = kind === 'schema' || kind === 'role' ? [] : name.split('.');
+    return [table === undefined || more !== undefined ? { at, kind, name, privileges } : { at, kind, schema, name: table, privileges }];
   });
   if (asked.length === 0) return new Map();
   const { rows } = await session.query<{ at: number; owner: string | null; lacks: string[] }>(catalogs, [JSON.stringify(asked)]);

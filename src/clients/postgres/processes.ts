@@ -3,11 +3,9 @@ import { readlinkSync } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { StepError } from '../../engine/errors.js';
-import { nextLookMs } from '../../engine/pace.js';
-import { endProcess } from '../process/end.js';
+import { endProcess, gone } from '../process/end.js';
 import { identityOf, pids } from '../process/identity.js';
 import type { ProcessIdentity } from '../process/port.js';
 
@@ -78,14 +76,10 @@ const signals = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
  * Throws StepError `postgres-does-not-stop`.
  */
 export async function stopServer(postmaster: ProcessIdentity, dataDir: string, mode: StopMode, timeoutMs: number): Promise<void> {
-  const from = performance.now();
   const alive = async (): Promise<boolean> => (await identityOf(postmaster.pid))?.startTime === postmaster.startTime;
   if (await alive()) process.kill(postmaster.pid, signals[mode]);
-  while ((await alive()) || (await serverProcesses(dataDir)).all.length > 0) {
-    const waitedMs = performance.now() - from;
-    if (waitedMs > timeoutMs) throw new StepError('postgres-does-not-stop', `the server in ${dataDir} still runs ${timeoutMs} ms after a ${mode} shutdown was asked for`);
-    await pause(nextLookMs(waitedMs));
-  }
+  const stopped = await gone(async () => (await alive()) || (await serverProcesses(dataDir)).all.length > 0, timeoutMs);
+  if (!stopped) throw new StepError('postgres-does-not-stop', `the server in ${dataDir} still runs ${timeoutMs} ms after a ${mode} shutdown was asked for`);
 }
 
 /** Ends whatever works in `dataDir`: an immediate shutdown where there is a postmaster, else by force. Nothing there is fine. */

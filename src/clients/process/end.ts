@@ -33,7 +33,8 @@ async function same(identity: ProcessIdentity): Promise<boolean> {
   return facts !== undefined && !facts.ended && facts.startTime === identity.startTime;
 }
 
-async function gone(alive: () => Promise<boolean>, withinMs: number): Promise<boolean> {
+/** Waits until it is not alive any more; false when it still is after so long. */
+export async function gone(alive: () => Promise<boolean>, withinMs: number): Promise<boolean> {
   const from = performance.now();
   while (await alive()) {
     const waitedMs = performance.now() - from;

@@ -3,7 +3,6 @@ import { flattenSteps, type PlanBinding, type PlanStep } from '../plan-document.
 import { alarmOf } from './alarms.js';
 import type { PlanDifference } from './difference.js';
 
-/** One thing in which two plans differ, as a reviewer would say it. */
 /** Follows from other fields: told only when nothing that it follows from differs. */
 const derived = new Set(['does', 'calls', 'undo', 'changes']);
 

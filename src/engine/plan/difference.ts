@@ -1,4 +1,4 @@
-/** One thing in which two plans differ. */
+/** One thing in which two plans differ, as a reviewer would say it. */
 export interface PlanDifference {
   /** `objectives`, `boundary`, `step restore`, `connection source`, `input rows`, ... */
   readonly area: string;

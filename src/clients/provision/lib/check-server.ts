@@ -82,12 +82,10 @@ async function rightsChecks(session: PostgresSession, rights: readonly NeededRig
   const waiting: string[] = [];
   let held = 0;
   const checkable = rights.filter(({ right }) => right.sql?.on !== 'statement');
-  const known = checkable.flatMap(({ right }) => right.sql ?? []);
-  const results = (await checkRights(session, known, who, ctx.makes)).values();
+  const results = await checkRights(session, checkable.flatMap(({ right }) => right.sql ?? []), who, ctx.makes);
   for (const { right, by } of checkable) {
     const name = right.sql === undefined ? right.grant : rightInWords(right.sql);
-    const found = right.sql === undefined ? undefined : results.next().value;
-    const { result, detail } = found ?? { result: 'could-not-run', detail: 'nothing says how to check it' };
+    const { result, detail } = (right.sql === undefined ? undefined : results.get(right.sql)) ?? { result: 'could-not-run', detail: 'nothing says how to check it' };
     if (result === 'passed') held += 1;
     else if (result === 'deferred') waiting.push(name);
     else checks.push({ id: `${prefix}${name}`, result, detail: `${detail} (needed by ${by.join(', ')})` });

@@ -30,12 +30,13 @@ export async function sideBySide<L extends Lists>(ctx: Pick<BaseContext, 'ports'
       ).catch(noticing);
     }),
   );
-  const settled = await Promise.allSettled(work.map(([, list]) => list()));
+  const done = async ([name, list]: (typeof work)[number]) => [name, await list()] as const;
+  const settled = await Promise.allSettled(work.map(done));
   ctx.signal.throwIfAborted();
-  if (!lost) return Object.fromEntries(work.map(([name], at) => [name, valueOf(settled[at])])) as Results<L>;
+  if (!lost) return Object.fromEntries(settled.map(valueOf)) as Results<L>;
   ctx.log('a session was lost: the checks are made again, one after the other');
   await accepting(ctx, connection, database);
-  return Object.fromEntries(await inTurn(work, async ([name, list]) => [name, await list()] as const)) as Results<L>;
+  return Object.fromEntries(await inTurn(work, done)) as Results<L>;
 }
 
 export async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
@@ -57,7 +58,7 @@ async function accepting(ctx: Pick<BaseContext, 'ports' | 'signal' | 'clock'>, c
   }
 }
 
-function valueOf<T>(settled: PromiseSettledResult<T> | undefined): T | undefined {
-  if (settled?.status === 'rejected') throw settled.reason;
-  return settled?.value;
+function valueOf<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === 'rejected') throw settled.reason;
+  return settled.value;
 }
